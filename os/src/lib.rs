@@ -1,0 +1,42 @@
+//! Host pages: where every byte of wasm-arena comes from.
+//!
+//! This crate is the bottom of the house. It says, in one trait, what the layers above need of a
+//! platform, and implements it once per platform. It uses neither `std` nor `alloc`.
+//!
+//! ```text
+//!                reserve              commit                 protect
+//!   nothing ───────────────▶ reserved ──────▶ committed ◀──────────────▶ protected
+//!      ▲                        ▲  ▲              │  ▲  └─ discard: reads zero again
+//!      │         unmap          │  └── decommit ──┘  │
+//!      └────────────────────────┴────────────────────┘ map = reserve + commit in one call
+//! ```
+//!
+//! | name | what it is |
+//! |---|---|
+//! | [`PageSource`] | the contract: reserve, map, commit, decommit, discard, protect, unmap, lock, unlock, prefault |
+//! | [`OsPages`] | the operating system's pages; on a target without one, every call says so |
+//! | [`FixedMemory`] | pages cut from an array the caller owns: bare metal, or a hard upper bound |
+//! | [`Counted`] | any source, with every call counted by kind |
+//! | [`FailAt`] | any source, failing its nth call on purpose: for tests of error paths |
+//! | [`Mutex`] | the one lock of the house |
+#![no_std]
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod check;
+mod counted;
+mod error;
+mod fail_at;
+mod fixed;
+mod lock;
+mod page_size;
+mod source;
+mod sys;
+
+pub use counted::{CallCounts, Counted};
+pub use error::{Errno, OsCall, OsError, Reason};
+pub use fail_at::FailAt;
+pub use fixed::{FixedMemory, FixedStorage};
+pub use lock::{Mutex, MutexGuard, RawLock};
+pub use page_size::PageSize;
+pub use source::{Facts, PageSource, Protection};
+pub use sys::OsPages;

@@ -1,0 +1,30 @@
+//! The error number of the calling thread, wherever the C library of the platform keeps it.
+
+use core::ffi::c_int;
+
+use crate::{Errno, Reason};
+
+#[cfg(any(target_os = "linux", target_os = "dragonfly"))]
+use libc::__errno_location as location;
+
+#[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
+use libc::__errno as location;
+
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+use libc::__error as location;
+
+#[cfg(any(target_os = "nto", target_os = "qnx"))]
+use libc::__get_errno_ptr as location;
+
+/// The number left by the last failed call of this thread.
+pub(super) fn last() -> c_int {
+    // SAFETY: the function has no preconditions.
+    let number = unsafe { location() };
+    // SAFETY: the C library keeps the number of a live thread at this address, for that thread.
+    unsafe { number.read() }
+}
+
+/// The same, as the reason of a refusal.
+pub(super) fn last_reason() -> Reason {
+    Reason::Errno(Errno(last()))
+}
