@@ -1,0 +1,171 @@
+//! The bands of a heap: which one serves a size, and which pools have blocks left.
+//!
+//! ```text
+//!  size ─▶ table ─▶ band ─▶ available: pool ⇄ pool ⇄ pool     blocks left
+//!                           full:      pool ⇄ pool            none left
+//! ```
+//!
+//! Invariants: (1) a pool is in `available` of its band exactly if it has a free block, else in
+//! `full`; (2) of each list the first pool's `previous` is none and the last one's `next` is.
+#![forbid(unsafe_code)]
+
+use crate::layout::GRANULE;
+use crate::pool::Pool;
+use crate::{BandConfig, FreeOrder};
+
+const TABLE: usize = BandConfig::MAX_BLOCK_SIZE as usize / GRANULE + 1;
+
+const NO_BAND: u8 = u8::MAX;
+
+/// A list of pools with both ends known.
+#[derive(Clone, Copy)]
+pub(crate) struct PoolList {
+    first: Option<Pool>,
+    last: Option<Pool>,
+}
+
+impl PoolList {
+    const EMPTY: Self = Self {
+        first: None,
+        last: None,
+    };
+
+    #[inline]
+    pub(crate) fn first(&self) -> Option<Pool> {
+        self.first
+    }
+
+    /// Whether `pool` is the only one.
+    fn is_only(&self, pool: Pool) -> bool {
+        self.first == Some(pool) && self.last == Some(pool)
+    }
+
+    fn push(&mut self, pool: Pool, order: FreeOrder) {
+        match order {
+            FreeOrder::Fifo => {
+                pool.set_next(None);
+                pool.set_previous(self.last);
+                match self.last.replace(pool) {
+                    Some(last) => last.set_next(Some(pool)),
+                    None => self.first = Some(pool),
+                }
+            }
+            FreeOrder::Lifo => {
+                pool.set_previous(None);
+                pool.set_next(self.first);
+                match self.first.replace(pool) {
+                    Some(first) => first.set_previous(Some(pool)),
+                    None => self.last = Some(pool),
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, pool: Pool) {
+        let (next, previous) = (pool.next(), pool.previous());
+        match previous {
+            Some(previous) => previous.set_next(next),
+            None => self.first = next,
+        }
+        match next {
+            Some(next) => next.set_previous(previous),
+            None => self.last = previous,
+        }
+    }
+}
+
+pub(crate) struct Bands {
+    /// Bytes of the aligned window a pool lies in.
+    pub(crate) window: usize,
+    /// The band of a size, by its number of granules, rounded up; [`NO_BAND`] above the largest.
+    table: [u8; TABLE],
+    strides: [u16; BandConfig::MAX_BANDS],
+    count: usize,
+    available: [PoolList; BandConfig::MAX_BANDS],
+    full: [PoolList; BandConfig::MAX_BANDS],
+}
+
+impl Bands {
+    pub(crate) const fn new(config: &BandConfig) -> Self {
+        let mut bands = Self {
+            window: config.pool_window(),
+            table: [NO_BAND; TABLE],
+            strides: [0; BandConfig::MAX_BANDS],
+            count: config.count(),
+            available: [PoolList::EMPTY; BandConfig::MAX_BANDS],
+            full: [PoolList::EMPTY; BandConfig::MAX_BANDS],
+        };
+        let mut granules = 0;
+        let mut band = 0;
+        while band < bands.count {
+            let stride = config.band(band).block_size;
+            bands.strides[band] = stride;
+            while granules * GRANULE <= stride as usize {
+                #[allow(clippy::cast_possible_truncation, reason = "at most 16 bands")]
+                let number = band as u8;
+                bands.table[granules] = number;
+                granules += 1;
+            }
+            band += 1;
+        }
+        bands
+    }
+
+    /// The band that serves requests of `size` bytes, if one does. Constant time.
+    #[inline]
+    pub(crate) fn band_for(&self, size: usize) -> Option<usize> {
+        let band = usize::from(*self.table.get(size.div_ceil(GRANULE))?);
+        (band < BandConfig::MAX_BANDS).then_some(band)
+    }
+
+    /// Usable bytes of the blocks of each band.
+    pub(crate) fn strides(&self) -> &[u16] {
+        self.strides.get(..self.count).unwrap_or(&[])
+    }
+
+    #[inline]
+    pub(crate) fn stride(&self, band: usize) -> u16 {
+        self.strides[band]
+    }
+
+    /// Pools of a band that have a free block; the first is used next.
+    #[inline]
+    pub(crate) fn available(&self, band: usize) -> &PoolList {
+        &self.available[band]
+    }
+
+    /// Pools of a band that have none.
+    pub(crate) fn full(&self, band: usize) -> &PoolList {
+        &self.full[band]
+    }
+
+    /// Adds a new pool with free blocks.
+    pub(crate) fn add(&mut self, pool: Pool, order: FreeOrder) {
+        self.available[pool.band()].push(pool, order);
+    }
+
+    /// Notes that the last free block of a pool was taken.
+    #[cold]
+    pub(crate) fn became_full(&mut self, pool: Pool) {
+        self.available[pool.band()].remove(pool);
+        self.full[pool.band()].push(pool, FreeOrder::Lifo);
+    }
+
+    /// Notes that a pool without free blocks has one again.
+    #[cold]
+    pub(crate) fn became_available(&mut self, pool: Pool, order: FreeOrder) {
+        self.full[pool.band()].remove(pool);
+        self.available[pool.band()].push(pool, order);
+    }
+
+    /// Whether a wholly free pool is the only one of its band with free blocks: it stays, so that
+    /// a program which takes and frees one block does not build a pool each time.
+    pub(crate) fn is_last(&self, pool: Pool) -> bool {
+        self.available[pool.band()].is_only(pool)
+    }
+
+    /// Takes a pool with free blocks out of its list.
+    pub(crate) fn remove(&mut self, pool: Pool) {
+        self.available[pool.band()].remove(pool);
+    }
+}

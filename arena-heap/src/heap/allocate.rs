@@ -1,0 +1,294 @@
+//! Handing blocks out.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use os::PageSource;
+
+use super::ArenaHeap;
+use crate::HeapError;
+use crate::block::Block;
+use crate::header::Header;
+use crate::layout::{
+    GRANULE, MAX_BLOCK, MIN_BLOCK, WORD, aligned_search_size, block_size, leading_slack,
+};
+
+/// A block that was just cut out of a free one.
+pub(super) struct Cut {
+    pub(super) block: Block,
+    /// Its bytes are zero, except where links and footer were.
+    pub(super) fresh: bool,
+}
+
+impl<P: PageSource> ArenaHeap<P> {
+    /// A block of at least `layout.size()` bytes at a multiple of `layout.align()`. Size 0 is
+    /// legal. The contents are undefined.
+    ///
+    /// Constant time; at most one system call, and only if no free block fits. (If the source has
+    /// no more, the heap gives back what it does not need, as [`trim`](Self::trim) does, and asks
+    /// again.) Alignments above one word are served by the list heap; an alignment beyond 16 bytes
+    /// cuts the block out of a larger one, and what lies before it stays free.
+    ///
+    /// # Errors
+    /// [`HeapError::OutOfMemory`] with what the page source said, or [`HeapError::TooLarge`].
+    /// Nothing has changed.
+    ///
+    /// ```
+    /// use arena_heap::{ArenaHeap, HeapError};
+    /// use core::alloc::Layout;
+    ///
+    /// let mut heap = ArenaHeap::new(os::OsPages::new());
+    /// let small = heap.allocate(Layout::new::<u64>())?;
+    /// let large = heap.allocate(Layout::from_size_align(1 << 20, 65536).unwrap())?;
+    /// assert!(large.addr().get().is_multiple_of(65536));
+    /// let beyond = Layout::from_size_align(isize::MAX as usize, 1).unwrap();
+    /// assert!(matches!(heap.allocate(beyond), Err(HeapError::TooLarge { .. })));
+    /// # Ok::<(), HeapError>(())
+    /// ```
+    #[inline]
+    pub fn allocate(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
+        if layout.align() <= WORD
+            && let Some(band) = self.bands.band_for(layout.size())
+        {
+            return self.allocate_from_band(band, layout);
+        }
+        Ok(self.allocate_from_list(layout)?.block.payload())
+    }
+
+    /// As [`allocate`](Self::allocate), with the first `layout.size()` bytes zero.
+    ///
+    /// Constant time where the bytes come from an arena that was just mapped; otherwise they are
+    /// filled.
+    ///
+    /// # Errors
+    /// As [`allocate`](Self::allocate).
+    ///
+    /// ```
+    /// use arena_heap::ArenaHeap;
+    /// use core::alloc::Layout;
+    ///
+    /// let mut heap = ArenaHeap::new(os::OsPages::new());
+    /// let block = heap.allocate_zeroed(Layout::new::<[u8; 5000]>())?;
+    /// // SAFETY: 5000 initialised bytes that are ours.
+    /// let bytes = unsafe { block.cast::<[u8; 5000]>().as_ref() };
+    /// assert!(bytes.iter().all(|byte| *byte == 0));
+    /// # Ok::<(), arena_heap::HeapError>(())
+    /// ```
+    pub fn allocate_zeroed(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
+        if layout.align() <= WORD && self.bands.band_for(layout.size()).is_some() {
+            let block = self.allocate(layout)?;
+            // SAFETY: a block of at least this size that nobody else has yet.
+            unsafe { block.write_bytes(0, layout.size()) };
+            return Ok(block);
+        }
+        let cut = self.allocate_from_list(layout)?;
+        if cut.fresh {
+            // SAFETY: just cut from a fresh block; nobody has its payload yet.
+            unsafe { cut.block.clear_links_and_footer() };
+        } else {
+            // SAFETY: a block of at least this size that nobody else has yet.
+            unsafe { cut.block.payload().write_bytes(0, layout.size()) };
+        }
+        Ok(cut.block.payload())
+    }
+
+    #[inline]
+    fn allocate_from_band(
+        &mut self,
+        band: usize,
+        layout: Layout,
+    ) -> Result<NonNull<u8>, HeapError> {
+        let Some(pool) = self.bands.available(band).first() else {
+            return self.allocate_from_new_pool(band, layout);
+        };
+        let stride = usize::from(self.bands.stride(band));
+        let (block, left) = pool.take();
+        if left == 0 {
+            self.bands.became_full(pool);
+        }
+        self.counters.band_block_taken(stride);
+        Ok(block)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn allocate_from_new_pool(
+        &mut self,
+        band: usize,
+        layout: Layout,
+    ) -> Result<NonNull<u8>, HeapError> {
+        self.ensure_started();
+        // The start may have made pools already, and a source without room for a pool may still
+        // have a block.
+        if self.bands.available(band).first().is_none() && self.make_pool(band).is_err() {
+            return Ok(self.allocate_from_list(layout)?.block.payload());
+        }
+        self.allocate_from_band(band, layout)
+    }
+
+    /// A block of the list heap, counted as in use.
+    #[inline]
+    pub(super) fn allocate_from_list(&mut self, layout: Layout) -> Result<Cut, HeapError> {
+        if layout.align() <= GRANULE
+            && let Some(need) = block_size(layout.size())
+            && let Some(cut) = self.allocate_fitting(need)
+        {
+            return Ok(cut);
+        }
+        self.allocate_otherwise(layout)
+    }
+
+    /// The usual case: a block of `need` bytes from the front of a free one. Kept out of line: the
+    /// path of the bands shall not save registers for it.
+    #[inline(never)]
+    fn allocate_fitting(&mut self, need: usize) -> Option<Cut> {
+        let (free, class) = self.bins.find(need)?;
+        self.bins.remove_from(free, class);
+        self.leave_cache_if_whole(free);
+        let header = free.header();
+        let marks = Header::used(need).with_first_of(header);
+        let cut = self.cut_front(free, marks, header.size(), header.is_fresh());
+        self.counters
+            .list_block_taken(cut.block.header().size() - WORD);
+        Some(cut)
+    }
+
+    /// The other cases: an alignment above the granule, or nothing free that fits.
+    #[inline(never)]
+    fn allocate_otherwise(&mut self, layout: Layout) -> Result<Cut, HeapError> {
+        let (size, align) = (layout.size(), layout.align());
+        let Some(need) = block_size(size) else {
+            return Err(too_large(layout));
+        };
+        let cut = match self.find_aligned(need, align) {
+            Some((block, slack)) => {
+                self.unlink(block);
+                self.cut(block, slack, need)
+            }
+            None => self.cut_from_new_arena(layout, need)?,
+        };
+        self.counters
+            .list_block_taken(cut.block.header().size() - WORD);
+        Ok(cut)
+    }
+
+    /// A free block, still in its bin, with room for `need` bytes at `align`, and the bytes to
+    /// leave free at its front. Looks at two blocks at most before it goes where all fit.
+    fn find_aligned(&self, need: usize, align: usize) -> Option<(Block, usize)> {
+        let fits = |block: &Block| {
+            let sum = slack_in(*block, align).checked_add(need);
+            sum.is_some_and(|sum| sum <= block.header().size())
+        };
+        let likely = self.bins.find(need).map(|(block, _)| block).filter(fits);
+        let certain = || {
+            self.bins
+                .find(aligned_search_size(need, align)?)
+                .map(|(block, _)| block)
+        };
+        let block = likely.or_else(certain)?;
+        Some((block, slack_in(block, align)))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cut_from_new_arena(&mut self, layout: Layout, need: usize) -> Result<Cut, HeapError> {
+        self.ensure_started();
+        let (size, align) = (layout.size(), layout.align());
+        let Some(length) = self.arena_length(need, align) else {
+            return Err(too_large(layout));
+        };
+        // The start may have preallocated arenas.
+        if let Some((block, slack)) = self.find_aligned(need, align) {
+            self.unlink(block);
+            return Ok(self.cut(block, slack, need));
+        }
+        let block = self.block_of_new_arena(length, size)?;
+        Ok(self.cut(block, slack_in(block, align), need))
+    }
+
+    #[inline]
+    pub(super) fn ensure_started(&mut self) {
+        if !self.is_started() {
+            // What could not be preallocated is counted; the request itself may still succeed.
+            let _counted = self.start();
+        }
+    }
+
+    /// Takes a free block out of its bin, and its arena out of the cache if it was all free.
+    pub(super) fn unlink(&mut self, block: Block) {
+        self.bins.remove(block, block.header().size());
+        self.leave_cache_if_whole(block);
+    }
+
+    #[inline(always)]
+    fn leave_cache_if_whole(&mut self, block: Block) {
+        let header = block.header();
+        if header.is_first() {
+            // SAFETY: behind a block there is a header or the end word.
+            let behind = unsafe { block.behind(header.size()) };
+            if behind.header().is_end() {
+                self.leave_cache(block);
+            }
+        }
+    }
+
+    /// Cuts a block of `need` bytes out of a free block that is in no bin: `slack` bytes before it
+    /// and what is left behind it go to the bins. `slack` is nothing or enough for a block.
+    pub(super) fn cut(&mut self, free: Block, slack: usize, need: usize) -> Cut {
+        let header = free.header();
+        let fresh = header.is_fresh();
+        if slack == 0 {
+            let marks = Header::used(need).with_first_of(header);
+            return self.cut_front(free, marks, header.size(), fresh);
+        }
+        let front = Header::free(slack)
+            .with_first_of(header)
+            .with_special(fresh);
+        // SAFETY: the front of the free block, which is ours.
+        unsafe { free.write_free(front) };
+        self.bins.insert(free, slack, self.config.free_order);
+        // SAFETY: here the header of the cut block is about to be written.
+        let block = unsafe { free.behind(slack) };
+        let marks = Header::used(need).with_before_free(true);
+        self.cut_front(block, marks, header.size() - slack, fresh)
+    }
+
+    /// Cuts a block out of the front of `size` free bytes; `used` has its size and marks. What is
+    /// left behind it goes to the bins, or stays with the block if it is too small for one.
+    #[inline(always)]
+    fn cut_front(&mut self, block: Block, used: Header, size: usize, fresh: bool) -> Cut {
+        let need = used.size();
+        let rest = size - need;
+        if rest >= MIN_BLOCK {
+            block.set_header(used);
+            // SAFETY: here the header of the rest is about to be written.
+            let behind = unsafe { block.behind(need) };
+            // SAFETY: the rest of the free block, which is ours.
+            unsafe { behind.write_free(Header::free(rest).with_special(fresh)) };
+            self.bins.insert(behind, rest, self.config.free_order);
+        } else {
+            block.set_header(used.resized(size));
+            // SAFETY: behind a block there is a header or the end word.
+            unsafe { block.behind(size) }.set_before_free(false);
+        }
+        Cut { block, fresh }
+    }
+}
+
+/// What has to stay free at the front of a block so that its payload is aligned.
+fn slack_in(block: Block, align: usize) -> usize {
+    if align <= GRANULE {
+        0
+    } else {
+        leading_slack(block.address() + WORD, align)
+    }
+}
+
+#[cold]
+fn too_large(layout: Layout) -> HeapError {
+    HeapError::TooLarge {
+        size: layout.size(),
+        align: layout.align(),
+        maximum: MAX_BLOCK,
+    }
+}
