@@ -174,20 +174,20 @@ mod tests {
         let mut heap = ArenaHeap::new(os::OsPages::new());
         heap.allocate(Layout::new::<[u8; 1000]>()).unwrap();
         for class in 0..CLASSES {
-            heap.bins.columns[class / COLUMNS] ^= 1 << (class % COLUMNS);
+            heap.state_mut().bins.columns[class / COLUMNS] ^= 1 << (class % COLUMNS);
             assert!(matches!(
                 heap.verify().unwrap_err().damage,
                 Damage::Bitmap { .. }
             ));
-            heap.bins.columns[class / COLUMNS] ^= 1 << (class % COLUMNS);
+            heap.state_mut().bins.columns[class / COLUMNS] ^= 1 << (class % COLUMNS);
         }
         for row in 0..ROWS {
-            heap.bins.rows ^= 1 << row;
+            heap.state_mut().bins.rows ^= 1 << row;
             assert!(matches!(
                 heap.verify().unwrap_err().damage,
                 Damage::Bitmap { .. }
             ));
-            heap.bins.rows ^= 1 << row;
+            heap.state_mut().bins.rows ^= 1 << row;
         }
         heap.verify().unwrap();
     }

@@ -1,4 +1,8 @@
-//! The heap itself: what it owns, how it comes to life, is configured, and ends.
+//! What a heap is made of, and how it comes to life, is configured, and ends.
+//!
+//! [`HeapState`] is everything but the page source. [`Working`] is a state together with a source,
+//! for as long as one call takes; whoever owns both ([`ArenaHeap`](crate::ArenaHeap)) or guards the
+//! state with a lock ([`SharedArenaHeap`](crate::SharedArenaHeap)) makes one for each call.
 //!
 //! The work is in the files below this one: [`allocate`] hands blocks out, [`free`] takes them
 //! back, [`reallocate`] resizes them, [`pools`] makes and ends pools, [`arenas`] talks to the page
@@ -10,8 +14,6 @@ mod free;
 mod pools;
 mod reallocate;
 
-use core::fmt;
-
 use os::PageSource;
 
 use crate::arena::ArenaList;
@@ -21,28 +23,11 @@ use crate::layout::{ARENA_OVERHEAD, WORD};
 use crate::statistics::Counters;
 use crate::{ConfigError, HeapConfig, HeapError, HeapStatistics};
 
-/// A heap over a page source, for one owner.
+/// A heap without its page source.
 ///
-/// The heap can be moved and sent to another thread; blocks keep their addresses. Dropping it gives
-/// every arena back to the source, blocks in use included, so their addresses must not be used
-/// afterwards; `core::mem::forget` keeps them for the life of the program.
-///
-/// ```
-/// use arena_heap::ArenaHeap;
-/// use core::alloc::Layout;
-///
-/// let mut heap = ArenaHeap::new(os::OsPages::new());
-/// let block = heap.allocate(Layout::from_size_align(100, 4096).unwrap())?;
-/// assert!(block.addr().get().is_multiple_of(4096));
-/// // SAFETY: at least 100 bytes that are ours.
-/// unsafe { block.write_bytes(7, 100) };
-/// // SAFETY: allocated above, in use, not used again.
-/// unsafe { heap.deallocate(block)? };
-/// assert_eq!(heap.verify(), Ok(()));
-/// # Ok::<(), arena_heap::HeapError>(())
-/// ```
-pub struct ArenaHeap<P: PageSource> {
-    pub(crate) source: P,
+/// Invariant: every arena in the list was mapped by one and the same source, and belongs to this
+/// state alone.
+pub(crate) struct HeapState {
     pub(crate) config: HeapConfig,
     /// Whether the arena size was chosen by the owner; the default is a page on hosts with large
     /// pages, which a constant function cannot know.
@@ -55,37 +40,13 @@ pub struct ArenaHeap<P: PageSource> {
     pub(crate) counters: Counters,
 }
 
-// SAFETY: the heap's pointers lead into arenas that it owns alone, and nothing in them or in it
-// depends on the thread; the source may be sent, and is needed as a whole.
-unsafe impl<P: PageSource + Send> Send for ArenaHeap<P> {}
+// SAFETY: the pointers lead into arenas that belong to this state alone, and nothing in them or in
+// it depends on the thread.
+unsafe impl Send for HeapState {}
 
-impl<P: PageSource> ArenaHeap<P> {
-    /// A heap with the [default settings](HeapConfig::for_page_size). Maps nothing until it is
-    /// used; can be called in a constant.
-    pub const fn new(source: P) -> Self {
-        Self::with(source, HeapConfig::DEFAULT, false)
-    }
-
-    /// A heap with these settings. Maps nothing until it is used, or [prepared](Self::prepare).
-    ///
-    /// # Errors
-    /// A setting is out of its range.
-    ///
-    /// ```
-    /// use arena_heap::{ArenaHeap, ConfigError, HeapConfig};
-    ///
-    /// let small = HeapConfig { arena_size: 1, ..HeapConfig::DEFAULT };
-    /// let error = ArenaHeap::with_config(os::OsPages::new(), small).unwrap_err();
-    /// assert!(matches!(error, ConfigError::ArenaSize { bytes: 1, .. }));
-    /// ```
-    pub fn with_config(source: P, config: HeapConfig) -> Result<Self, ConfigError> {
-        config.validate(source.facts().page_size)?;
-        Ok(Self::with(source, config, true))
-    }
-
-    const fn with(source: P, config: HeapConfig, chosen: bool) -> Self {
+impl HeapState {
+    pub(crate) const fn new(config: HeapConfig, chosen: bool) -> Self {
         Self {
-            source,
             chosen,
             page_size: 0,
             bins: Bins::new(),
@@ -96,100 +57,13 @@ impl<P: PageSource> ArenaHeap<P> {
         }
     }
 
-    /// The page source.
-    pub const fn source(&self) -> &P {
-        &self.source
-    }
-
-    /// The settings in force.
-    #[must_use]
-    pub const fn config(&self) -> &HeapConfig {
-        &self.config
-    }
-
-    /// Changes the settings of a living heap.
-    ///
-    /// The arena size acts on arenas mapped from now on. Lowered cache limits give back at once
-    /// what is above them, at the cost of one call of the page source for each arena.
-    /// A raised preallocation is mapped at once if the heap is in use, else at first use. Blocks do
-    /// not move.
-    ///
-    /// # Errors
-    /// A setting is out of its range, or bands change after the first use: nothing has changed.
-    /// [`ConfigError::Preallocation`]: all settings are in force, but the source refused an arena.
-    ///
-    /// ```
-    /// use arena_heap::{ArenaHeap, HeapConfig};
-    ///
-    /// let mut heap = ArenaHeap::new(os::OsPages::new());
-    /// heap.configure(HeapConfig { hold: true, ..*heap.config() })?;
-    /// assert!(heap.config().hold);
-    /// # Ok::<(), arena_heap::ConfigError>(())
-    /// ```
-    pub fn configure(&mut self, config: HeapConfig) -> Result<(), ConfigError> {
-        config.validate(self.source.facts().page_size)?;
-        if config.bands != self.config.bands {
-            if self.is_started() {
-                return Err(ConfigError::BandsInUse);
-            }
-            self.bands = Bands::new(&config.bands);
-        }
-        self.config = config;
-        self.chosen = true;
-        self.enforce_limits();
-        if self.is_started() {
-            self.preallocate_arenas()
-                .map_err(ConfigError::Preallocation)?;
-        }
-        Ok(())
-    }
-
-    /// Does now what the first allocation would do: maps the arenas and makes the pools to
-    /// preallocate. Does nothing on a heap that was used.
-    ///
-    /// # Errors
-    /// The page source refused. The heap works all the same, with less preallocated.
-    ///
-    /// ```
-    /// use arena_heap::{ArenaHeap, HeapConfig};
-    ///
-    /// let config = HeapConfig { preallocate: 1 << 20, ..HeapConfig::DEFAULT };
-    /// let mut heap = ArenaHeap::with_config(os::OsPages::new(), config)?;
-    /// heap.prepare()?;
-    /// assert!(heap.statistics().cached_bytes >= 1 << 20);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn prepare(&mut self) -> Result<(), HeapError> {
-        if self.is_started() {
-            return Ok(());
-        }
-        self.start()
-    }
-
     #[inline]
     fn is_started(&self) -> bool {
         self.page_size != 0
     }
 
-    #[cold]
-    fn start(&mut self) -> Result<(), HeapError> {
-        let page_size = self.source.facts().page_size;
-        self.page_size = page_size.get();
-        if !self.chosen {
-            self.config.arena_size = HeapConfig::for_page_size(page_size).arena_size;
-        }
-        let arenas = self
-            .preallocate_arenas()
-            .map_err(|source| HeapError::OutOfMemory {
-                size: self.config.preallocate,
-                source,
-            });
-        self.preallocate_pools().and(arenas)
-    }
-
-    /// A snapshot of all counters. Constant time.
-    #[must_use]
-    pub fn statistics(&self) -> HeapStatistics {
+    /// See [`ArenaHeap::statistics`](crate::ArenaHeap::statistics).
+    pub(crate) fn statistics(&self) -> HeapStatistics {
         let counters = &self.counters;
         let arenas = &self.arenas;
         let list_allocated_bytes = counters.allocated - counters.band_allocated;
@@ -227,28 +101,74 @@ impl<P: PageSource> ArenaHeap<P> {
             failed_preallocations: counters.failed_preallocations,
         }
     }
-}
 
-impl<P: PageSource> Drop for ArenaHeap<P> {
-    /// Gives every arena back. What the page source refuses to take is leaked: there is nobody left
-    /// to keep it for.
-    fn drop(&mut self) {
+    /// Gives every arena back, blocks in use included. What the source refuses to take is leaked:
+    /// this is for the end of a heap, when there is nobody left to keep it for.
+    pub(crate) fn end(&mut self, source: &impl PageSource) {
         let mut next = self.arenas.newest();
         while let Some(arena) = next {
             next = arena.next();
             let (base, length) = (arena.base(), arena.length());
-            // SAFETY: exactly one run mapped by this source; the heap ends, so nobody uses it
-            // again: see the type's documentation about blocks in use.
-            let _refused = unsafe { self.source.unmap(base, length) };
+            // SAFETY: exactly one run mapped by this source (invariant); the heap ends, so nobody
+            // uses it again: see the owners' documentation about blocks in use.
+            let _refused = unsafe { source.unmap(base, length) };
         }
     }
 }
 
-impl<P: PageSource> fmt::Debug for ArenaHeap<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ArenaHeap")
-            .field("config", &self.config)
-            .field("statistics", &self.statistics())
-            .finish_non_exhaustive()
+/// A heap at work: its state, and the page source that mapped its arenas.
+pub(crate) struct Working<'a, P: PageSource> {
+    source: &'a P,
+    state: &'a mut HeapState,
+}
+
+impl<'a, P: PageSource> Working<'a, P> {
+    /// Callers always pair a state with the same source.
+    #[inline(always)]
+    pub(crate) const fn new(source: &'a P, state: &'a mut HeapState) -> Self {
+        Self { source, state }
+    }
+
+    /// See [`ArenaHeap::configure`](crate::ArenaHeap::configure).
+    pub(crate) fn configure(&mut self, config: HeapConfig) -> Result<(), ConfigError> {
+        config.validate(self.source.facts().page_size)?;
+        if config.bands != self.state.config.bands {
+            if self.state.is_started() {
+                return Err(ConfigError::BandsInUse);
+            }
+            self.state.bands = Bands::new(&config.bands);
+        }
+        self.state.config = config;
+        self.state.chosen = true;
+        self.enforce_limits();
+        if self.state.is_started() {
+            self.preallocate_arenas()
+                .map_err(ConfigError::Preallocation)?;
+        }
+        Ok(())
+    }
+
+    /// See [`ArenaHeap::prepare`](crate::ArenaHeap::prepare).
+    pub(crate) fn prepare(&mut self) -> Result<(), HeapError> {
+        if self.state.is_started() {
+            return Ok(());
+        }
+        self.start()
+    }
+
+    #[cold]
+    fn start(&mut self) -> Result<(), HeapError> {
+        let page_size = self.source.facts().page_size;
+        self.state.page_size = page_size.get();
+        if !self.state.chosen {
+            self.state.config.arena_size = HeapConfig::for_page_size(page_size).arena_size;
+        }
+        let arenas = self
+            .preallocate_arenas()
+            .map_err(|source| HeapError::OutOfMemory {
+                size: self.state.config.preallocate,
+                source,
+            });
+        self.preallocate_pools().and(arenas)
     }
 }

@@ -22,7 +22,7 @@
 //! | name | what it is |
 //! |---|---|
 //! | [`ArenaHeap`] | the heap, for one owner |
-//! | [`GlobalArenaHeap`] | the same behind a lock, as `#[global_allocator]` |
+//! | [`SharedArenaHeap`] | the same behind a lock, as `#[global_allocator]` |
 //! | [`HeapConfig`], [`BandConfig`] | settings, also [from the environment](HeapConfig::with_environment) |
 //! | [`HeapStatistics`] | counters |
 //! | [`Corruption`] | what [`ArenaHeap::verify`] finds |
@@ -52,12 +52,13 @@ mod block;
 mod config;
 mod environment;
 mod error;
-mod global;
 mod header;
 mod heap;
 mod layout;
+mod owned;
 mod pool;
 mod pool_layout;
+mod shared;
 mod size_class;
 mod statistics;
 mod verify;
@@ -66,6 +67,6 @@ pub use band_config::{Band, BandConfig, BandError};
 pub use config::{ConfigError, FreeOrder, HeapConfig};
 pub use environment::{EnvironmentReport, Outcome, Refusal, Variable};
 pub use error::{Corruption, Damage, HeapError, Trimmed};
-pub use global::GlobalArenaHeap;
-pub use heap::ArenaHeap;
+pub use owned::ArenaHeap;
+pub use shared::SharedArenaHeap;
 pub use statistics::HeapStatistics;

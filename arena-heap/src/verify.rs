@@ -6,16 +6,15 @@
 
 use core::ptr::NonNull;
 
-use os::PageSource;
-
 use crate::arena::Arena;
 use crate::block::Block;
 use crate::header::Header;
+use crate::heap::HeapState;
 use crate::layout::{ARENA_HEADER, ARENA_OVERHEAD, GRANULE, MIN_BLOCK, WORD};
 use crate::pool::Pool;
 use crate::pool_layout::FOOT;
 use crate::size_class::{CLASSES, class_of};
-use crate::{ArenaHeap, Corruption, Damage};
+use crate::{Corruption, Damage};
 
 /// What the walk over the arenas counted.
 #[derive(Default)]
@@ -34,31 +33,9 @@ struct Counted {
     band_allocated: usize,
 }
 
-impl<P: PageSource> ArenaHeap<P> {
-    /// Checks that the heap's structures agree with each other: arenas, blocks and their
-    /// neighbours, free lists and bitmaps, pools, the cache, every counter. Changes nothing.
-    ///
-    /// Can be called on a heap that was overwritten: it follows no pointer out of an arena. Cost
-    /// grows with the number of blocks, and with free blocks times arenas.
-    ///
-    /// # Errors
-    /// The first contradiction, with its address.
-    ///
-    /// ```
-    /// use arena_heap::{ArenaHeap, Damage};
-    /// use core::alloc::Layout;
-    ///
-    /// let mut heap = ArenaHeap::new(os::OsPages::new());
-    /// let block = heap.allocate(Layout::new::<[u64; 100]>())?;
-    /// assert_eq!(heap.verify(), Ok(()));
-    /// // SAFETY: not sound at all: overwrites the word before the block, to have it found.
-    /// unsafe { block.cast::<usize>().sub(1).write(8 << 20) };
-    /// let found = heap.verify().unwrap_err();
-    /// assert_eq!(found.address, block.addr().get() - size_of::<usize>());
-    /// assert!(matches!(found.damage, Damage::BlockSize { .. }));
-    /// # Ok::<(), arena_heap::HeapError>(())
-    /// ```
-    pub fn verify(&self) -> Result<(), Corruption> {
+impl HeapState {
+    /// See [`ArenaHeap::verify`](super::ArenaHeap::verify).
+    pub(crate) fn verify(&self) -> Result<(), Corruption> {
         let mut counted = Counted::default();
         let mut next = self.arenas.newest();
         while let Some(arena) = next {
@@ -350,11 +327,12 @@ fn damage<T>(address: usize, damage: Damage) -> Result<T, Corruption> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ArenaHeap;
     use core::alloc::Layout;
 
     #[test]
     fn every_counter_is_compared() {
-        type Field = fn(&mut ArenaHeap<os::OsPages>) -> &mut usize;
+        type Field = fn(&mut HeapState) -> &mut usize;
         let mut heap = ArenaHeap::new(os::OsPages::new());
         heap.allocate(Layout::new::<[u8; 1000]>()).unwrap();
         heap.allocate(Layout::new::<u64>()).unwrap();
@@ -371,22 +349,22 @@ mod tests {
             |heap| &mut heap.counters.pool_capacity,
         ];
         for (index, field) in fields.into_iter().enumerate() {
-            *field(&mut heap) += 1;
+            *field(heap.state_mut()) += 1;
             let found = heap.verify().unwrap_err();
             assert!(
                 matches!(found.damage, Damage::Counter { .. }),
                 "{index}: {found}"
             );
-            *field(&mut heap) -= 1;
+            *field(heap.state_mut()) -= 1;
             heap.verify().unwrap();
         }
-        heap.arenas.count += 1;
+        heap.state_mut().arenas.count += 1;
         assert!(matches!(
             heap.verify().unwrap_err().damage,
             Damage::Counter { .. }
         ));
-        heap.arenas.count -= 2;
+        heap.state_mut().arenas.count -= 2;
         assert_eq!(heap.verify().unwrap_err().damage, Damage::ArenaList);
-        heap.arenas.count += 1;
+        heap.state_mut().arenas.count += 1;
     }
 }

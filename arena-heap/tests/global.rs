@@ -9,11 +9,11 @@ use std::collections::HashMap;
 use std::sync::mpsc;
 use std::thread;
 
-use arena_heap::{GlobalArenaHeap, HeapConfig};
+use arena_heap::{HeapConfig, SharedArenaHeap};
 use os::{FixedMemory, FixedStorage, OsPages, PageSize};
 
 #[global_allocator]
-static HEAP: GlobalArenaHeap<OsPages> = GlobalArenaHeap::new(OsPages::new());
+static HEAP: SharedArenaHeap<OsPages> = SharedArenaHeap::new(OsPages::new());
 
 fn numbers(seed: u32, count: usize) -> Vec<u32> {
     let mut state = seed | 1;
@@ -127,7 +127,7 @@ fn a_static_array_serves_as_well() {
     use core::alloc::{GlobalAlloc, Layout};
 
     static STORAGE: FixedStorage<{ 1 << 20 }> = FixedStorage::new();
-    static FIXED: GlobalArenaHeap<FixedMemory<'static>> = GlobalArenaHeap::new(
+    static FIXED: SharedArenaHeap<FixedMemory<'static>> = SharedArenaHeap::new(
         FixedMemory::in_storage(&STORAGE, PageSize::new(4096).unwrap()),
     );
 

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use os::PageSource;
 
-use super::ArenaHeap;
+use super::Working;
 use crate::HeapError;
 use crate::block::Block;
 use crate::header::Header;
@@ -20,62 +20,21 @@ pub(super) struct Cut {
     pub(super) fresh: bool,
 }
 
-impl<P: PageSource> ArenaHeap<P> {
-    /// A block of at least `layout.size()` bytes at a multiple of `layout.align()`. Size 0 is
-    /// legal. The contents are undefined.
-    ///
-    /// Constant time; at most one system call, and only if no free block fits. (If the source has
-    /// no more, the heap gives back what it does not need, as [`trim`](Self::trim) does, and asks
-    /// again.) Alignments above one word are served by the list heap; an alignment beyond 16 bytes
-    /// cuts the block out of a larger one, and what lies before it stays free.
-    ///
-    /// # Errors
-    /// [`HeapError::OutOfMemory`] with what the page source said, or [`HeapError::TooLarge`].
-    /// Nothing has changed.
-    ///
-    /// ```
-    /// use arena_heap::{ArenaHeap, HeapError};
-    /// use core::alloc::Layout;
-    ///
-    /// let mut heap = ArenaHeap::new(os::OsPages::new());
-    /// let small = heap.allocate(Layout::new::<u64>())?;
-    /// let large = heap.allocate(Layout::from_size_align(1 << 20, 65536).unwrap())?;
-    /// assert!(large.addr().get().is_multiple_of(65536));
-    /// let beyond = Layout::from_size_align(isize::MAX as usize, 1).unwrap();
-    /// assert!(matches!(heap.allocate(beyond), Err(HeapError::TooLarge { .. })));
-    /// # Ok::<(), HeapError>(())
-    /// ```
+impl<P: PageSource> Working<'_, P> {
+    /// See [`ArenaHeap::allocate`](super::ArenaHeap::allocate).
     #[inline]
-    pub fn allocate(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
+    pub(crate) fn allocate(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
         if layout.align() <= WORD
-            && let Some(band) = self.bands.band_for(layout.size())
+            && let Some(band) = self.state.bands.band_for(layout.size())
         {
             return self.allocate_from_band(band, layout);
         }
         Ok(self.allocate_from_list(layout)?.block.payload())
     }
 
-    /// As [`allocate`](Self::allocate), with the first `layout.size()` bytes zero.
-    ///
-    /// Constant time where the bytes come from an arena that was just mapped; otherwise they are
-    /// filled.
-    ///
-    /// # Errors
-    /// As [`allocate`](Self::allocate).
-    ///
-    /// ```
-    /// use arena_heap::ArenaHeap;
-    /// use core::alloc::Layout;
-    ///
-    /// let mut heap = ArenaHeap::new(os::OsPages::new());
-    /// let block = heap.allocate_zeroed(Layout::new::<[u8; 5000]>())?;
-    /// // SAFETY: 5000 initialised bytes that are ours.
-    /// let bytes = unsafe { block.cast::<[u8; 5000]>().as_ref() };
-    /// assert!(bytes.iter().all(|byte| *byte == 0));
-    /// # Ok::<(), arena_heap::HeapError>(())
-    /// ```
-    pub fn allocate_zeroed(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
-        if layout.align() <= WORD && self.bands.band_for(layout.size()).is_some() {
+    /// See [`ArenaHeap::allocate_zeroed`](super::ArenaHeap::allocate_zeroed).
+    pub(crate) fn allocate_zeroed(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
+        if layout.align() <= WORD && self.state.bands.band_for(layout.size()).is_some() {
             let block = self.allocate(layout)?;
             // SAFETY: a block of at least this size that nobody else has yet.
             unsafe { block.write_bytes(0, layout.size()) };
@@ -98,15 +57,15 @@ impl<P: PageSource> ArenaHeap<P> {
         band: usize,
         layout: Layout,
     ) -> Result<NonNull<u8>, HeapError> {
-        let Some(pool) = self.bands.available(band).first() else {
+        let Some(pool) = self.state.bands.available(band).first() else {
             return self.allocate_from_new_pool(band, layout);
         };
-        let stride = usize::from(self.bands.stride(band));
+        let stride = usize::from(self.state.bands.stride(band));
         let (block, left) = pool.take();
         if left == 0 {
-            self.bands.became_full(pool);
+            self.state.bands.became_full(pool);
         }
-        self.counters.band_block_taken(stride);
+        self.state.counters.band_block_taken(stride);
         Ok(block)
     }
 
@@ -120,7 +79,7 @@ impl<P: PageSource> ArenaHeap<P> {
         self.ensure_started();
         // The start may have made pools already, and a source without room for a pool may still
         // have a block.
-        if self.bands.available(band).first().is_none() && self.make_pool(band).is_err() {
+        if self.state.bands.available(band).first().is_none() && self.make_pool(band).is_err() {
             return Ok(self.allocate_from_list(layout)?.block.payload());
         }
         self.allocate_from_band(band, layout)
@@ -142,13 +101,14 @@ impl<P: PageSource> ArenaHeap<P> {
     /// path of the bands shall not save registers for it.
     #[inline(never)]
     fn allocate_fitting(&mut self, need: usize) -> Option<Cut> {
-        let (free, class) = self.bins.find(need)?;
-        self.bins.remove_from(free, class);
+        let (free, class) = self.state.bins.find(need)?;
+        self.state.bins.remove_from(free, class);
         self.leave_cache_if_whole(free);
         let header = free.header();
         let marks = Header::used(need).with_first_of(header);
         let cut = self.cut_front(free, marks, header.size(), header.is_fresh());
-        self.counters
+        self.state
+            .counters
             .list_block_taken(cut.block.header().size() - WORD);
         Some(cut)
     }
@@ -167,7 +127,8 @@ impl<P: PageSource> ArenaHeap<P> {
             }
             None => self.cut_from_new_arena(layout, need)?,
         };
-        self.counters
+        self.state
+            .counters
             .list_block_taken(cut.block.header().size() - WORD);
         Ok(cut)
     }
@@ -179,9 +140,15 @@ impl<P: PageSource> ArenaHeap<P> {
             let sum = slack_in(*block, align).checked_add(need);
             sum.is_some_and(|sum| sum <= block.header().size())
         };
-        let likely = self.bins.find(need).map(|(block, _)| block).filter(fits);
+        let likely = self
+            .state
+            .bins
+            .find(need)
+            .map(|(block, _)| block)
+            .filter(fits);
         let certain = || {
-            self.bins
+            self.state
+                .bins
                 .find(aligned_search_size(need, align)?)
                 .map(|(block, _)| block)
         };
@@ -208,7 +175,7 @@ impl<P: PageSource> ArenaHeap<P> {
 
     #[inline]
     pub(super) fn ensure_started(&mut self) {
-        if !self.is_started() {
+        if !self.state.is_started() {
             // What could not be preallocated is counted; the request itself may still succeed.
             let _counted = self.start();
         }
@@ -216,7 +183,7 @@ impl<P: PageSource> ArenaHeap<P> {
 
     /// Takes a free block out of its bin, and its arena out of the cache if it was all free.
     pub(super) fn unlink(&mut self, block: Block) {
-        self.bins.remove(block, block.header().size());
+        self.state.bins.remove(block, block.header().size());
         self.leave_cache_if_whole(block);
     }
 
@@ -246,7 +213,9 @@ impl<P: PageSource> ArenaHeap<P> {
             .with_special(fresh);
         // SAFETY: the front of the free block, which is ours.
         unsafe { free.write_free(front) };
-        self.bins.insert(free, slack, self.config.free_order);
+        self.state
+            .bins
+            .insert(free, slack, self.state.config.free_order);
         // SAFETY: here the header of the cut block is about to be written.
         let block = unsafe { free.behind(slack) };
         let marks = Header::used(need).with_before_free(true);
@@ -265,7 +234,9 @@ impl<P: PageSource> ArenaHeap<P> {
             let behind = unsafe { block.behind(need) };
             // SAFETY: the rest of the free block, which is ours.
             unsafe { behind.write_free(Header::free(rest).with_special(fresh)) };
-            self.bins.insert(behind, rest, self.config.free_order);
+            self.state
+                .bins
+                .insert(behind, rest, self.state.config.free_order);
         } else {
             block.set_header(used.resized(size));
             // SAFETY: behind a block there is a header or the end word.

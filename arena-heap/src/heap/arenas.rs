@@ -12,65 +12,51 @@
 
 use os::{OsError, PageSource};
 
-use super::ArenaHeap;
+use super::Working;
 use crate::arena::Arena;
 use crate::block::Block;
 use crate::header::Header;
 use crate::layout::{ARENA_OVERHEAD, MIN_BLOCK, arena_length};
 use crate::{HeapError, Trimmed};
 
-impl<P: PageSource> ArenaHeap<P> {
-    /// Gives back to the page source what is wholly free: pools without blocks in use are joined
-    /// with their neighbours, then every cached arena goes, whatever the limits and even on hold.
-    ///
-    /// Blocks in use are not touched. One call of the page source for each arena; otherwise the
-    /// cost grows with the number of pools that have free blocks.
-    ///
-    /// ```
-    /// use arena_heap::ArenaHeap;
-    /// use core::alloc::Layout;
-    ///
-    /// let mut heap = ArenaHeap::new(os::OsPages::new());
-    /// let block = heap.allocate(Layout::new::<[u8; 3000]>())?;
-    /// // SAFETY: allocated above, not used again.
-    /// unsafe { heap.deallocate(block)? };
-    /// let mapped = heap.statistics().mapped_bytes;
-    /// assert_eq!(heap.trim().bytes, mapped);
-    /// assert_eq!(heap.statistics().mapped_bytes, 0);
-    /// # Ok::<(), arena_heap::HeapError>(())
-    /// ```
-    pub fn trim(&mut self) -> Trimmed {
-        let bytes = self.arenas.bytes;
-        let unmapped = self.counters.arenas_unmapped;
-        let failed = self.counters.failed_unmaps;
+impl<P: PageSource> Working<'_, P> {
+    /// See [`ArenaHeap::trim`](super::ArenaHeap::trim).
+    pub(crate) fn trim(&mut self) -> Trimmed {
+        let bytes = self.state.arenas.bytes;
+        let unmapped = self.state.counters.arenas_unmapped;
+        let failed = self.state.counters.failed_unmaps;
         self.end_empty_pools();
-        let mut next = self.arenas.newest_cached();
+        let mut next = self.state.arenas.newest_cached();
         while let Some(arena) = next {
             // A failure puts the arena back as the newest, which this walk does not see again.
             next = arena.cached_next();
             self.give_back_cached(arena);
         }
         Trimmed {
-            arenas: self.counters.arenas_unmapped - unmapped,
-            bytes: bytes - self.arenas.bytes,
-            failures: self.counters.failed_unmaps - failed,
+            arenas: self.state.counters.arenas_unmapped - unmapped,
+            bytes: bytes - self.state.arenas.bytes,
+            failures: self.state.counters.failed_unmaps - failed,
         }
     }
 
     /// Brings the cache within the limits. Stops at the first arena the source refuses to take.
     pub(super) fn enforce_limits(&mut self) {
-        let mut next = self.arenas.newest_cached();
+        let mut next = self.state.arenas.newest_cached();
         while let Some(arena) = next {
             next = arena.cached_next();
-            let too_large = arena.length() > self.config.arena_size;
-            let kept = self.config.hold || self.arenas.cached_bytes <= self.config.preallocate;
+            let too_large = arena.length() > self.state.config.arena_size;
+            let kept = self.state.config.hold
+                || self.state.arenas.cached_bytes <= self.state.config.preallocate;
             if too_large && !kept && !self.give_back_cached(arena) {
                 return;
             }
         }
-        while let Some(arena) = self.arenas.oldest_cached() {
-            let (count, bytes) = (self.arenas.cached_count, self.arenas.cached_bytes);
-            if self.config.within_limits(count, bytes) || !self.give_back_cached(arena) {
+        while let Some(arena) = self.state.arenas.oldest_cached() {
+            let (count, bytes) = (
+                self.state.arenas.cached_count,
+                self.state.arenas.cached_bytes,
+            );
+            if self.state.config.within_limits(count, bytes) || !self.give_back_cached(arena) {
                 return;
             }
         }
@@ -78,20 +64,21 @@ impl<P: PageSource> ArenaHeap<P> {
 
     /// Maps arenas until the cache holds what is to be preallocated.
     pub(super) fn preallocate_arenas(&mut self) -> Result<(), OsError> {
-        while self.arenas.cached_bytes < self.config.preallocate {
-            let arena_size = self.config.arena_size;
+        while self.state.arenas.cached_bytes < self.state.config.preallocate {
+            let arena_size = self.state.config.arena_size;
             let least = ARENA_OVERHEAD + MIN_BLOCK;
             let arena = match self.map_arena(least.next_multiple_of(arena_size)) {
                 Ok(arena) => arena,
                 Err(error) => {
-                    self.counters.failed_preallocations += 1;
+                    self.state.counters.failed_preallocations += 1;
                     return Err(error);
                 }
             };
             let block = arena.first_block();
-            self.bins
-                .insert(block, block.header().size(), self.config.free_order);
-            self.arenas.cache(arena);
+            self.state
+                .bins
+                .insert(block, block.header().size(), self.state.config.free_order);
+            self.state.arenas.cache(arena);
         }
         Ok(())
     }
@@ -102,9 +89,10 @@ impl<P: PageSource> ArenaHeap<P> {
         // SAFETY: a new run of the source, zero and ours; every caller asks for at least a block
         // more than the overhead.
         let arena = unsafe { Arena::create(base, length) };
-        self.arenas.add(arena);
-        self.counters.arenas_mapped += 1;
-        self.counters.peak_mapped = self.counters.peak_mapped.max(self.arenas.bytes);
+        self.state.arenas.add(arena);
+        self.state.counters.arenas_mapped += 1;
+        self.state.counters.peak_mapped =
+            self.state.counters.peak_mapped.max(self.state.arenas.bytes);
         Ok(arena)
     }
 
@@ -117,8 +105,8 @@ impl<P: PageSource> ArenaHeap<P> {
         length: usize,
         size: usize,
     ) -> Result<Block, HeapError> {
-        self.counters.cache_misses += 1;
-        let length = length.next_multiple_of(self.config.arena_size);
+        self.state.counters.cache_misses += 1;
+        let length = length.next_multiple_of(self.state.config.arena_size);
         let refused = match self.map_arena(length) {
             Ok(arena) => return Ok(arena.first_block()),
             Err(error) => error,
@@ -140,8 +128,8 @@ impl<P: PageSource> ArenaHeap<P> {
     pub(super) fn leave_cache(&mut self, first: Block) {
         // SAFETY: the caller found the mark of a first block.
         let arena = unsafe { Arena::of_first_block(first) };
-        self.arenas.uncache(arena);
-        self.counters.cache_hits += 1;
+        self.state.arenas.uncache(arena);
+        self.state.counters.cache_hits += 1;
     }
 
     /// An arena became wholly free: one block of `size` bytes, in no bin. Keeps it in the cache or
@@ -150,8 +138,11 @@ impl<P: PageSource> ArenaHeap<P> {
     pub(super) fn arena_became_free(&mut self, first: Block, size: usize) {
         // SAFETY: the caller found the mark of a first block.
         let arena = unsafe { Arena::of_first_block(first) };
-        let (count, bytes) = (self.arenas.cached_count, self.arenas.cached_bytes);
-        if !self.config.keeps(count, bytes, arena.length()) && self.unmap(arena) {
+        let (count, bytes) = (
+            self.state.arenas.cached_count,
+            self.state.arenas.cached_bytes,
+        );
+        if !self.state.config.keeps(count, bytes, arena.length()) && self.unmap(arena) {
             return;
         }
         self.keep(arena, size);
@@ -162,15 +153,17 @@ impl<P: PageSource> ArenaHeap<P> {
         let first = arena.first_block();
         // SAFETY: the whole arena is free, so the block's bytes belong to no one.
         unsafe { first.write_free(Header::free(size).with_first()) };
-        self.bins.insert(first, size, self.config.free_order);
-        self.arenas.cache(arena);
+        self.state
+            .bins
+            .insert(first, size, self.state.config.free_order);
+        self.state.arenas.cache(arena);
     }
 
     /// Gives one cached arena back; on failure it stays in the cache. Returns whether it went.
     fn give_back_cached(&mut self, arena: Arena) -> bool {
         let size = arena.length() - ARENA_OVERHEAD;
-        self.bins.remove(arena.first_block(), size);
-        self.arenas.uncache(arena);
+        self.state.bins.remove(arena.first_block(), size);
+        self.state.arenas.uncache(arena);
         let gone = self.unmap(arena);
         if !gone {
             self.keep(arena, size);
@@ -180,19 +173,19 @@ impl<P: PageSource> ArenaHeap<P> {
 
     /// Unmaps an arena that is in no list but that of all arenas. Returns whether it went.
     fn unmap(&mut self, arena: Arena) -> bool {
-        self.arenas.remove(arena);
+        self.state.arenas.remove(arena);
         let (base, length) = (arena.base(), arena.length());
         // SAFETY: exactly one run mapped by this source; it is wholly free and in no list, so
         // nobody uses it again.
         match unsafe { self.source.unmap(base, length) } {
             Ok(()) => {
-                self.counters.arenas_unmapped += 1;
+                self.state.counters.arenas_unmapped += 1;
                 true
             }
             Err(_) => {
                 // A refused unmap has changed nothing (promise 4 of the source).
-                self.arenas.add(arena);
-                self.counters.failed_unmaps += 1;
+                self.state.arenas.add(arena);
+                self.state.counters.failed_unmaps += 1;
                 false
             }
         }
@@ -201,7 +194,7 @@ impl<P: PageSource> ArenaHeap<P> {
     /// The arena length for a pool of which `span` bytes in a window are wanted.
     pub(super) fn pool_arena_length(&self, window: usize, search_size: usize) -> usize {
         // A page-aligned arena holds a pool in its first window.
-        if self.page_size.is_multiple_of(window) {
+        if self.state.page_size.is_multiple_of(window) {
             window
         } else {
             search_size + ARENA_OVERHEAD
@@ -210,6 +203,11 @@ impl<P: PageSource> ArenaHeap<P> {
 
     /// The length of a new arena for a block of `need` bytes at `align`.
     pub(super) fn arena_length(&self, need: usize, align: usize) -> Option<usize> {
-        arena_length(need, align, self.page_size, self.config.arena_size)
+        arena_length(
+            need,
+            align,
+            self.state.page_size,
+            self.state.config.arena_size,
+        )
     }
 }

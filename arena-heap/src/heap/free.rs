@@ -4,7 +4,7 @@ use core::ptr::NonNull;
 
 use os::PageSource;
 
-use super::ArenaHeap;
+use super::{HeapState, Working};
 use crate::HeapError;
 use crate::block::Block;
 use crate::header::Header;
@@ -17,67 +17,12 @@ pub(super) enum Owned {
     List(Block),
 }
 
-impl<P: PageSource> ArenaHeap<P> {
-    /// Frees a block. Free neighbours are joined at once; an arena that is wholly free stays in the
-    /// cache or goes back to the source, as the limits say. Constant time, at most one system call.
-    ///
-    /// Neither size nor alignment is needed. In a free block of the list heap the first two words
-    /// and the last one are overwritten; in one of a band nothing is.
-    ///
-    /// # Errors
-    /// The address is no block in use, as far as the heap's own words tell: nothing has changed,
-    /// and the refusal is [counted](crate::HeapStatistics::refused_frees). Freeing twice is found
-    /// while the memory was not handed out again.
+impl HeapState {
+    /// See [`ArenaHeap::usable_size`](super::ArenaHeap::usable_size).
     ///
     /// # Safety
-    /// 1. `block` came from this heap. (An address beyond every arena is recognised and refused,
-    ///    but one in an arena that went back to the source meanwhile may fault.)
-    /// 2. Nobody uses the block from now on.
-    ///
-    /// ```
-    /// use arena_heap::{ArenaHeap, HeapError};
-    /// use core::alloc::Layout;
-    ///
-    /// let mut heap = ArenaHeap::new(os::OsPages::new());
-    /// let block = heap.allocate(Layout::new::<u64>())?;
-    /// // SAFETY: allocated above, not used again.
-    /// unsafe { heap.deallocate(block)? };
-    /// // SAFETY: not in use; the heap has just this one arena, still cached.
-    /// let again = unsafe { heap.deallocate(block) };
-    /// assert_eq!(again, Err(HeapError::AlreadyFree { address: block.addr().get() }));
-    /// # Ok::<(), HeapError>(())
-    /// ```
-    #[inline]
-    pub unsafe fn deallocate(&mut self, block: NonNull<u8>) -> Result<(), HeapError> {
-        // SAFETY: the caller's promise 1.
-        match unsafe { self.owned(block) } {
-            Ok(owned) => {
-                self.take_back(owned);
-                Ok(())
-            }
-            Err(error) => self.refuse(error),
-        }
-    }
-
-    /// The bytes that the owner of a block may use: at least what was asked for. Constant time.
-    ///
-    /// # Errors
-    /// As [`deallocate`](Self::deallocate), not counted.
-    ///
-    /// # Safety
-    /// `block` came from this heap and is in use.
-    ///
-    /// ```
-    /// use arena_heap::ArenaHeap;
-    /// use core::alloc::Layout;
-    ///
-    /// let mut heap = ArenaHeap::new(os::OsPages::new());
-    /// let block = heap.allocate(Layout::new::<[u8; 1001]>())?;
-    /// // SAFETY: allocated above and in use.
-    /// assert!((1001..1032).contains(&unsafe { heap.usable_size(block)? }));
-    /// # Ok::<(), arena_heap::HeapError>(())
-    /// ```
-    pub unsafe fn usable_size(&self, block: NonNull<u8>) -> Result<usize, HeapError> {
+    /// As there.
+    pub(crate) unsafe fn usable_size(&self, block: NonNull<u8>) -> Result<usize, HeapError> {
         // SAFETY: the caller's promise.
         Ok(match unsafe { self.owned(block)? } {
             Owned::Band(pool, _) => pool.stride(),
@@ -139,6 +84,24 @@ impl<P: PageSource> ArenaHeap<P> {
             _ => Err(HeapError::NotABlock { address: number }),
         }
     }
+}
+
+impl<P: PageSource> Working<'_, P> {
+    /// See [`ArenaHeap::deallocate`](super::ArenaHeap::deallocate).
+    ///
+    /// # Safety
+    /// As there.
+    #[inline]
+    pub(crate) unsafe fn deallocate(&mut self, block: NonNull<u8>) -> Result<(), HeapError> {
+        // SAFETY: the caller's promise 1.
+        match unsafe { self.state.owned(block) } {
+            Ok(owned) => {
+                self.take_back(owned);
+                Ok(())
+            }
+            Err(error) => self.state.refuse(error),
+        }
+    }
 
     /// Frees a block whose address was checked.
     #[inline(always)]
@@ -146,16 +109,20 @@ impl<P: PageSource> ArenaHeap<P> {
         match owned {
             Owned::Band(pool, index) => {
                 let free = pool.give_back(index);
-                self.counters.band_block_freed(pool.stride());
+                self.state.counters.band_block_freed(pool.stride());
                 if free == 1 {
-                    self.bands.became_available(pool, self.config.free_order);
+                    self.state
+                        .bands
+                        .became_available(pool, self.state.config.free_order);
                 }
-                if usize::from(free) == pool.count() && !self.bands.is_last(pool) {
+                if usize::from(free) == pool.count() && !self.state.bands.is_last(pool) {
                     self.end_pool(pool);
                 }
             }
             Owned::List(block) => {
-                self.counters.list_block_freed(block.header().size() - WORD);
+                self.state
+                    .counters
+                    .list_block_freed(block.header().size() - WORD);
                 self.release(block);
             }
         }
@@ -177,13 +144,13 @@ impl<P: PageSource> ArenaHeap<P> {
             // SAFETY: the header says so.
             start = unsafe { block.before() };
             first = start.header();
-            self.bins.remove(start, first.size());
+            self.state.bins.remove(start, first.size());
             size += first.size();
             // The header stays behind inside the joined block, to tell a second free.
             block.set_header(header.freed());
         }
         let end = if behind_header.is_free() {
-            self.bins.remove(behind, behind_header.size());
+            self.state.bins.remove(behind, behind_header.size());
             size += behind_header.size();
             // SAFETY: behind a block there is a header or the end word.
             unsafe { start.behind(size) }.header().is_end()
@@ -200,6 +167,8 @@ impl<P: PageSource> ArenaHeap<P> {
         }
         // SAFETY: the block and the neighbours joined to it belong to no one now.
         unsafe { start.write_free(Header::free(size).with_first_of(first)) };
-        self.bins.insert(start, size, self.config.free_order);
+        self.state
+            .bins
+            .insert(start, size, self.state.config.free_order);
     }
 }

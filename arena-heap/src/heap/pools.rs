@@ -2,7 +2,7 @@
 
 use os::PageSource;
 
-use super::ArenaHeap;
+use super::Working;
 use crate::HeapError;
 use crate::block::Block;
 use crate::layout::{Placement, place_pool, pool_search_size};
@@ -14,11 +14,11 @@ use crate::size_class::class_of;
 /// does is taken: keeps the search for a place constant time.
 const PROBES: usize = 8;
 
-impl<P: PageSource> ArenaHeap<P> {
+impl<P: PageSource> Working<'_, P> {
     /// Adds a pool to a band. Constant time; at most one system call, as for a large block.
     pub(super) fn make_pool(&mut self, band: usize) -> Result<(), HeapError> {
-        let stride = self.bands.stride(band);
-        let window = self.bands.window;
+        let stride = self.state.bands.stride(band);
+        let window = self.state.bands.window;
         let span = span(window, usize::from(stride));
         let (free, place) = match self.find_pool_place(window, span) {
             Some((free, place)) => {
@@ -45,43 +45,43 @@ impl<P: PageSource> ArenaHeap<P> {
         let number = band as u8;
         // SAFETY: the block was just cut, nobody has it, and `place` ends where a pool has to.
         let pool = unsafe { Pool::create(block, length, stride, number) };
-        self.bands.add(pool, self.config.free_order);
-        self.counters.pools += 1;
-        self.counters.pool_bytes += block.header().size();
-        self.counters.pool_blocks += pool.count();
-        self.counters.pool_capacity += pool.count() * pool.stride();
+        self.state.bands.add(pool, self.state.config.free_order);
+        self.state.counters.pools += 1;
+        self.state.counters.pool_bytes += block.header().size();
+        self.state.counters.pool_blocks += pool.count();
+        self.state.counters.pool_capacity += pool.count() * pool.stride();
         Ok(())
     }
 
     fn find_pool_place(&self, window: usize, span: usize) -> Option<(Block, Placement)> {
         let mut class = class_of(span / 2);
         for _ in 0..PROBES {
-            class = self.bins.first_from(class)?;
-            let free = self.bins.head(class)?;
+            class = self.state.bins.first_from(class)?;
+            let free = self.state.bins.head(class)?;
             if let Some(place) = place_in(free, window, span) {
                 return Some((free, place));
             }
             class += 1;
         }
-        let (free, _) = self.bins.find(pool_search_size(window, span))?;
+        let (free, _) = self.state.bins.find(pool_search_size(window, span))?;
         Some((free, place_in(free, window, span)?))
     }
 
     /// Makes the pools that bands want at the start. All bands are tried; the first error returns.
     pub(super) fn preallocate_pools(&mut self) -> Result<(), HeapError> {
-        let bands = self.config.bands;
+        let bands = self.state.config.bands;
         let mut result = Ok(());
         for (number, band) in bands.bands().iter().enumerate() {
             let wanted = usize::from(band.preallocate);
             let mut made = 0;
             while made < wanted {
-                let before = self.counters.pool_blocks;
+                let before = self.state.counters.pool_blocks;
                 if let Err(error) = self.make_pool(number) {
-                    self.counters.failed_preallocations += 1;
+                    self.state.counters.failed_preallocations += 1;
                     result = result.and(Err(error));
                     break;
                 }
-                made += self.counters.pool_blocks - before;
+                made += self.state.counters.pool_blocks - before;
             }
         }
         result
@@ -90,19 +90,19 @@ impl<P: PageSource> ArenaHeap<P> {
     /// Ends a pool without blocks in use.
     #[cold]
     pub(super) fn end_pool(&mut self, pool: Pool) {
-        self.bands.remove(pool);
-        self.counters.pools -= 1;
-        self.counters.pool_blocks -= pool.count();
-        self.counters.pool_capacity -= pool.count() * pool.stride();
+        self.state.bands.remove(pool);
+        self.state.counters.pools -= 1;
+        self.state.counters.pool_blocks -= pool.count();
+        self.state.counters.pool_capacity -= pool.count() * pool.stride();
         let block = pool.end();
-        self.counters.pool_bytes -= block.header().size();
+        self.state.counters.pool_bytes -= block.header().size();
         self.release(block);
     }
 
     /// Ends every pool without blocks in use.
     pub(super) fn end_empty_pools(&mut self) {
-        for band in 0..self.bands.strides().len() {
-            let mut next = self.bands.available(band).first();
+        for band in 0..self.state.bands.strides().len() {
+            let mut next = self.state.bands.available(band).first();
             while let Some(pool) = next {
                 // The next pool is in use as a block, so its arena stays whatever happens to this.
                 next = pool.next();

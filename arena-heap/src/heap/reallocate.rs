@@ -5,57 +5,31 @@ use core::ptr::NonNull;
 
 use os::PageSource;
 
-use super::ArenaHeap;
+use super::Working;
 use super::free::Owned;
 use crate::HeapError;
 use crate::block::Block;
 use crate::header::Header;
 use crate::layout::{MIN_BLOCK, WORD, block_size};
 
-impl<P: PageSource> ArenaHeap<P> {
-    /// Resizes a block to `layout`, which may also ask for another alignment. The first bytes, as
-    /// many as both sizes have, are kept; bytes beyond the old size are undefined.
-    ///
-    /// The block stays where it is if the new size fits: shrinking frees its tail, growing takes
-    /// over a free neighbour behind it. Otherwise it moves. A growing block whose usable size is
-    /// above four arena sizes then gets at least 1.5 times that, unless the heap is set to
-    /// [monotonic growth](crate::HeapConfig::monotonic_growth) or has no memory for more than was
-    /// asked. Constant time but for the copy.
-    ///
-    /// A smaller size at an alignment the block already has never fails.
-    ///
-    /// # Errors
-    /// As [`allocate`](Self::allocate) and [`deallocate`](Self::deallocate). The block is
-    /// unchanged, still in use, still owned by the caller.
+impl<P: PageSource> Working<'_, P> {
+    /// See [`ArenaHeap::reallocate`](super::ArenaHeap::reallocate).
     ///
     /// # Safety
-    /// 1. `block` came from this heap and is in use.
-    /// 2. If the call succeeds, nobody uses the old address from now on.
-    ///
-    /// ```
-    /// use arena_heap::ArenaHeap;
-    /// use core::alloc::Layout;
-    ///
-    /// let mut heap = ArenaHeap::new(os::OsPages::new());
-    /// let block = heap.allocate(Layout::new::<[u8; 1000]>())?;
-    /// // SAFETY: allocated above, the old address is not used again.
-    /// let grown = unsafe { heap.reallocate(block, Layout::new::<[u8; 3000]>())? };
-    /// assert_eq!(grown, block, "the neighbour behind was free");
-    /// # Ok::<(), arena_heap::HeapError>(())
-    /// ```
-    pub unsafe fn reallocate(
+    /// As there.
+    pub(crate) unsafe fn reallocate(
         &mut self,
         block: NonNull<u8>,
         layout: Layout,
     ) -> Result<NonNull<u8>, HeapError> {
         // SAFETY: the caller's promise 1.
-        let owned = match unsafe { self.owned(block) } {
+        let owned = match unsafe { self.state.owned(block) } {
             Ok(owned) => owned,
-            Err(error) => return self.refuse(error),
+            Err(error) => return self.state.refuse(error),
         };
         let aligned = block.addr().get().is_multiple_of(layout.align());
         if aligned && self.resize_in_place(&owned, layout) {
-            self.counters.reallocations_in_place += 1;
+            self.state.counters.reallocations_in_place += 1;
             return Ok(block);
         }
         self.move_block(block, owned, layout, aligned)
@@ -66,7 +40,7 @@ impl<P: PageSource> ArenaHeap<P> {
         let size = layout.size();
         match *owned {
             Owned::Band(pool, _) => {
-                let band = self.bands.band_for(size);
+                let band = self.state.bands.band_for(size);
                 // A block is worth moving to a smaller band if that saves half of it.
                 size <= pool.stride() && (size > pool.stride() / 2 || band == Some(pool.band()))
             }
@@ -81,9 +55,9 @@ impl<P: PageSource> ArenaHeap<P> {
                 self.cut_tail(block, need);
                 let new = block.header().size();
                 if new > old {
-                    self.counters.grown(new - old);
+                    self.state.counters.grown(new - old);
                 } else {
-                    self.counters.allocated -= old - new;
+                    self.state.counters.allocated -= old - new;
                 }
                 true
             }
@@ -100,7 +74,7 @@ impl<P: PageSource> ArenaHeap<P> {
         if !free.is_free() || sum < need {
             return false;
         }
-        self.bins.remove(behind, free.size());
+        self.state.bins.remove(behind, free.size());
         let rest = sum - need;
         if rest >= MIN_BLOCK {
             block.set_header(header.resized(need));
@@ -109,7 +83,9 @@ impl<P: PageSource> ArenaHeap<P> {
             let tail_header = Header::free(rest).with_special(free.is_fresh());
             // SAFETY: the rest of the free block, which is ours.
             unsafe { tail.write_free(tail_header) };
-            self.bins.insert(tail, rest, self.config.free_order);
+            self.state
+                .bins
+                .insert(tail, rest, self.state.config.free_order);
         } else {
             block.set_header(header.resized(sum));
             // SAFETY: behind a block there is a header or the end word.
@@ -147,7 +123,7 @@ impl<P: PageSource> ArenaHeap<P> {
             Ok(new) => new,
             // A block that is large enough serves on.
             Err(_) if aligned && usable >= layout.size() => {
-                self.counters.reallocations_in_place += 1;
+                self.state.counters.reallocations_in_place += 1;
                 return Ok(old);
             }
             Err(error) => return Err(error),
@@ -156,8 +132,8 @@ impl<P: PageSource> ArenaHeap<P> {
         // SAFETY: both blocks have that many bytes, and two blocks never overlap.
         unsafe { old.copy_to_nonoverlapping(new, bytes) };
         self.take_back(owned);
-        self.counters.reallocations_moved += 1;
-        self.counters.reallocated_bytes_copied += bytes;
+        self.state.counters.reallocations_moved += 1;
+        self.state.counters.reallocated_bytes_copied += bytes;
         Ok(new)
     }
 
@@ -169,9 +145,9 @@ impl<P: PageSource> ArenaHeap<P> {
         layout: Layout,
     ) -> Result<NonNull<u8>, HeapError> {
         let generous = usable.saturating_add(usable / 2);
-        let large = usable / 4 > self.config.arena_size;
+        let large = usable / 4 > self.state.config.arena_size;
         if large
-            && !self.config.monotonic_growth
+            && !self.state.config.monotonic_growth
             && layout.size() > usable
             && layout.size() < generous
             && let Ok(layout) = Layout::from_size_align(generous, layout.align())
