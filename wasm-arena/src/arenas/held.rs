@@ -1,0 +1,64 @@
+//! A region in use, together with its record.
+
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering;
+
+use super::record::Record;
+use crate::Region;
+
+/// A region that belongs to a memory.
+///
+/// Invariant: the record is initialised, in the live list of the arenas it came from, and describes
+/// the region.
+#[derive(Debug)]
+pub(crate) struct HeldRegion {
+    record: NonNull<Record>,
+    region: Region,
+    locked: bool,
+}
+
+// SAFETY: the region is the holder's alone; of the record the holder touches only atomics.
+unsafe impl Send for HeldRegion {}
+// SAFETY: a shared reference only reads the region and writes atomics of the record.
+unsafe impl Sync for HeldRegion {}
+
+impl HeldRegion {
+    pub(super) const fn new(record: NonNull<Record>, region: Region, locked: bool) -> Self {
+        Self {
+            record,
+            region,
+            locked,
+        }
+    }
+
+    pub(crate) const fn region(&self) -> &Region {
+        &self.region
+    }
+
+    pub(super) const fn region_mut(&mut self) -> &mut Region {
+        &mut self.region
+    }
+
+    pub(crate) const fn is_locked(&self) -> bool {
+        self.locked
+    }
+
+    pub(super) fn into_parts(self) -> (NonNull<Record>, Region) {
+        (self.record, self.region)
+    }
+
+    /// Tells the register how many bytes the memory shows.
+    pub(crate) fn publish_size(&self, size: usize) {
+        let place = self.record.as_ptr();
+        // SAFETY: the record is initialised (invariant); the field is atomic and shared on purpose.
+        let field = unsafe { &(*place).size };
+        field.store(size, Ordering::Relaxed);
+    }
+
+    pub(super) fn publish_accessible(&self) {
+        let place = self.record.as_ptr();
+        // SAFETY: the record is initialised (invariant); the field is atomic and shared on purpose.
+        let field = unsafe { &(*place).accessible };
+        field.store(self.region.accessible(), Ordering::Relaxed);
+    }
+}

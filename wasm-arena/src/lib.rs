@@ -1,0 +1,97 @@
+//! Linear memory for WebAssembly runtimes on real-time and safety-critical systems.
+//!
+//! A runtime asks for *pages* and gets a *linear memory*. This crate takes that memory from an
+//! arena system, puts guard pages around it, grows it, protects it, accounts for it, and gives it
+//! back: without `std`, without an allocator of its own making, and in the steady state without a
+//! system call.
+//!
+//! ```text
+//!        QnxArenaAllocator      QnxAllocator         what a runtime holds: one memory each
+//!                 ╲              ╱
+//!                  Allocator                          limits, budget, verification, accounts
+//!                      │            ◀── LinearMemory  the safe face
+//!                   Arenas                            regions kept for reuse, register of the live
+//!                      │
+//!        PortableArenas   MappedPages                 the seam: where regions come from
+//!                      │
+//!                 os::PageSource                      host pages
+//! ```
+//!
+//! ```
+//! use wasm_arena::{LinearMemory, QnxArenaAllocatorBuilder, VerificationLevel};
+//!
+//! // Arenas are shared: a region that one memory gives back serves the next.
+//! let builder = QnxArenaAllocatorBuilder::new().with_verification_level(VerificationLevel::Full);
+//! let arenas = builder.build_arenas()?;
+//! for _request in 0..3 {
+//!     let allocator = builder.clone().build_in(&arenas)?;
+//!     let mut memory = LinearMemory::new(allocator, 1, Some(16))?;
+//!     memory.write(0, b"a guest computes")?;
+//! }
+//! assert_eq!(arenas.statistics().cache_hits, 2);
+//! # Ok::<(), wasm_arena::AllocError>(())
+//! ```
+//!
+//! # Verification levels
+//! | level | checked at every operation | and at growth and release |
+//! |---|---|---|
+//! | [`Off`](VerificationLevel::Off) | arguments and bounds | |
+//! | [`Sampling`](VerificationLevel::Sampling) | the bookkeeping, one time in sixteen | |
+//! | [`Standard`](VerificationLevel::Standard) | the bookkeeping | |
+//! | [`Full`](VerificationLevel::Full) | the bookkeeping | that the guards cannot be read |
+//! | [`Critical`](VerificationLevel::Critical) | the bookkeeping, against its second copy | that the guards cannot be read |
+//!
+//! The contents of a memory are not checked yet.
+//!
+//! # Features
+//! | feature | effect | default |
+//! |---|---|---|
+//! | `alloc` | `Arc` handles to arenas and budgets | off |
+#![no_std]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod allocator;
+mod arenas;
+mod budget;
+mod builder;
+mod effective;
+mod error;
+mod linear_memory;
+mod options;
+mod page_allocator;
+mod protection_map;
+mod region;
+mod statistics;
+mod system;
+mod units;
+
+pub use os::Protection;
+
+pub use allocator::Allocator;
+pub use arenas::{AddressDescription, Arenas, ArenasRef, Busy, MemoryId};
+pub use budget::{BudgetCharge, BudgetRef, MemoryBudget};
+pub use builder::{
+    AllocatorBuilder, QnxAllocator, QnxAllocatorBuilder, QnxArenaAllocator,
+    QnxArenaAllocatorBuilder, QnxArenaAllocatorConfig, SystemArenas, SystemMappings, SystemPages,
+};
+pub use effective::{
+    ConfigOption, EffectiveConfiguration, EffectiveOption, Limitation, OptionValue, Outcome,
+};
+pub use error::AllocError;
+pub use linear_memory::{LinearMemory, LittleEndian};
+pub use options::{
+    ArenaOptions, DEFAULT_ARENA_SIZE, DEFAULT_CACHE_MAX_BLOCKS, GrowthPolicy, GrowthRoom,
+    GuardSize, MAX_ARENA_SIZE, MemoryOptions, RoomAccess, VerificationLevel,
+};
+pub use page_allocator::PageAllocator;
+pub use protection_map::LIMIT as PROTECTED_RANGES_LIMIT;
+pub use region::{RegionLayout, RegionPart, RegionRequest};
+pub use statistics::{ArenasStatistics, MemoryStatistics};
+pub use system::{
+    ArenaSystem, BookkeepingReport, MappedPages, PortableArenas, Region, SystemFacts, Unreturned,
+};
+pub use units::{WASM_PAGE_SIZE, bytes_to_pages, pages_to_bytes};
