@@ -1,0 +1,110 @@
+//! The private creator and its memories: the safe part. What Wasmtime relies on without being able
+//! to check it is argued in `bridge`.
+#![forbid(unsafe_code)]
+
+use core::ptr::NonNull;
+use std::sync::Arc;
+
+use wasm_arena::{
+    AllocError, Allocator, ArenaSystem, Arenas, MemoryOptions, MemoryStatistics, PageAllocator,
+};
+
+use crate::record::{Account, Accounts, MemoryRecord};
+use crate::request::{Request, Terms};
+use crate::{MemoryError, Strategy};
+
+/// Makes memories for one engine.
+#[derive(Debug)]
+pub(crate) struct Creator<S: ArenaSystem> {
+    pub(crate) arenas: Arc<Arenas<S>>,
+    pub(crate) strategy: Strategy,
+    /// As resolved by `options::resolve` for the strategy.
+    pub(crate) options: MemoryOptions,
+    pub(crate) host_maximum: Option<usize>,
+    pub(crate) accounts: Option<Accounts>,
+}
+
+impl<S: ArenaSystem> Creator<S> {
+    /// Serves a request or refuses it; never panics.
+    pub(crate) fn create(&self, request: &Request<'_>) -> Result<ArenaMemory<S>, MemoryError> {
+        let terms = Terms {
+            strategy: self.strategy,
+            options: &self.options,
+            host_maximum: self.host_maximum,
+            facts: self.arenas.system().facts(),
+        };
+        let plan = terms.plan(request)?;
+        let mut options = self.options.clone();
+        options.room_access = plan.room_access;
+        let mut allocator = Allocator::new(Arc::clone(&self.arenas), options)?;
+        allocator.allocate_with_capacity(plan.minimum, plan.maximum, plan.capacity)?;
+        let account = match (&self.accounts, allocator.id()) {
+            (Some(accounts), Some(id)) => Some(accounts.open(MemoryRecord {
+                id,
+                statistics: *allocator.statistics(),
+                page_size: request.ty.page_size(),
+                is_64: request.ty.is_64(),
+                is_shared: request.ty.is_shared(),
+                is_live: true,
+                last_refusal: None,
+            })?),
+            _ => None,
+        };
+        Ok(ArenaMemory { allocator, account })
+    }
+}
+
+/// One linear memory of an engine. Dropping it gives its region back to the arenas.
+///
+/// Invariant: the allocator holds a memory from creation until the drop.
+#[derive(Debug)]
+pub(crate) struct ArenaMemory<S: ArenaSystem> {
+    allocator: Allocator<Arc<Arenas<S>>>,
+    account: Option<Account>,
+}
+
+impl<S: ArenaSystem> ArenaMemory<S> {
+    pub(crate) fn size(&self) -> usize {
+        self.allocator.size()
+    }
+
+    /// Bytes up to which growing does not move the memory.
+    pub(crate) fn capacity(&self) -> usize {
+        self.allocator.capacity()
+    }
+
+    /// Where the data starts. (Without a memory, which cannot be, there would be a base that goes
+    /// with the size and the capacity of 0.)
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.allocator.base().unwrap_or(NonNull::dangling())
+    }
+
+    /// Grows to `size` bytes; on refusal nothing has changed.
+    pub(crate) fn grow_to(&mut self, size: usize) -> Result<(), AllocError> {
+        let now = self.allocator.size();
+        let grown = match size.checked_sub(now) {
+            Some(additional) => self.allocator.grow_bytes(additional),
+            None => Err(AllocError::OutOfRange {
+                offset: 0,
+                len: size,
+                size: now,
+            }),
+        };
+        if let Some(account) = &self.account {
+            let statistics: MemoryStatistics = *self.allocator.statistics();
+            account.update(|record| {
+                record.statistics = statistics;
+                record.last_refusal = grown.err().or(record.last_refusal);
+            });
+        }
+        grown.map(|_base| ())
+    }
+}
+
+impl<S: ArenaSystem> Drop for ArenaMemory<S> {
+    fn drop(&mut self) {
+        if let Some(account) = &self.account {
+            account.update(|record| record.is_live = false);
+        }
+    }
+}
