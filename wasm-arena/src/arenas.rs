@@ -13,28 +13,25 @@
 
 mod cache;
 mod describe;
+mod exchange;
 mod held;
 mod record;
+mod reference;
 
-use core::alloc::Layout;
-use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use os::{Mutex, OsCall, PageSource};
 
 use crate::{
     AllocError, ArenaOptions, ArenaSystem, ArenasStatistics, ConfigOption, EffectiveConfiguration,
-    OptionValue, Region, RegionLayout,
+    OptionValue,
 };
-use cache::{RegionCache, Shape};
-use record::{Chain, List, Record};
+use cache::RegionCache;
+use record::{Chain, List};
 
 pub use describe::{AddressDescription, Busy, MemoryId};
 pub(crate) use held::HeldRegion;
-
-/// Up to so many bytes, zeroing by hand is cheaper than asking the operating system: one page fault
-/// costs more than filling 64 KiB.
-const FILL_LIMIT: usize = 128 * 1024;
+pub use reference::ArenasRef;
 
 /// An arena system with its cache and its accounts: what memories draw on.
 ///
@@ -97,7 +94,8 @@ impl<S: ArenaSystem> Arenas<S> {
     /// operating system.
     ///
     /// # Errors
-    /// A setting is outside its limits; nothing is changed.
+    /// A setting is outside its limits; nothing is changed. If arenas cannot be preallocated, the
+    /// page source's refusal; settings of the small blocks are in force all the same.
     pub fn configure(&self, options: ArenaOptions) -> Result<(), AllocError> {
         let mut effective = EffectiveConfiguration::empty();
         for (option, value) in [
@@ -218,270 +216,6 @@ impl<S: ArenaSystem> Arenas<S> {
         }
     }
 
-    /// A number for a new memory.
-    pub(crate) fn new_memory_id(&self) -> MemoryId {
-        let mut state = self.state.lock();
-        let id = state.next_id;
-        state.next_id = id.next();
-        state.counts.memories_allocated += 1;
-        id
-    }
-
-    /// A region of this layout for the memory `id`: data readable, writable, zero.
-    pub(crate) fn acquire(
-        &self,
-        id: MemoryId,
-        layout: RegionLayout,
-        locked: bool,
-    ) -> Result<HeldRegion, AllocError> {
-        let shape = Shape { layout, locked };
-        let kept = {
-            let mut state = self.state.lock();
-            let newest_first = state.options.lifo_free;
-            // SAFETY: the lock is held.
-            let kept = unsafe { state.cache.take(&shape, newest_first) };
-            match kept {
-                Some(_) => state.counts.cache_hits += 1,
-                None => state.counts.cache_misses += 1,
-            }
-            kept
-        };
-        match kept {
-            Some((record, region, dirty)) => self.reuse(id, record, region, dirty, layout.opened()),
-            None => self.acquire_fresh(id, layout, locked),
-        }
-    }
-
-    fn acquire_fresh(
-        &self,
-        id: MemoryId,
-        layout: RegionLayout,
-        locked: bool,
-    ) -> Result<HeldRegion, AllocError> {
-        self.permit(OsCall::Reserve)?;
-        let block = self.system.allocate_record(Layout::new::<Record>())?;
-        let region = match self.system.acquire(layout) {
-            Ok(region) => region,
-            Err(error) => {
-                // SAFETY: the block was allocated above and is not used.
-                unsafe { self.system.free_record(block) };
-                return Err(error);
-            }
-        };
-        if locked && region.accessible() > 0 {
-            // SAFETY: the accessible bytes of our own region.
-            let lock = unsafe {
-                self.system
-                    .source()
-                    .lock(region.base(), region.accessible())
-            };
-            if let Err(error) = lock {
-                // SAFETY: the region was acquired above and is not used; nor is the block.
-                let _counted = unsafe { self.system.release(region) };
-                // SAFETY: as above.
-                unsafe { self.system.free_record(block) };
-                return Err(error.into());
-            }
-        }
-        self.count_accessible(0, region.accessible());
-        let record = block.cast::<Record>();
-        // SAFETY: the block has the layout of a `Record` and belongs to us (promise 4).
-        unsafe { record.write(Record::new(id, &region, locked)) };
-        let mut state = self.state.lock();
-        let reserved = state.counts.reserved_bytes + region.run_len();
-        state.counts.reserved_bytes = reserved;
-        state.counts.peak_reserved_bytes = state.counts.peak_reserved_bytes.max(reserved);
-        state.counts.live_memories += 1;
-        // SAFETY: just initialised, in no list; the lock is held.
-        unsafe { state.live.push(Chain::Group, record) };
-        Ok(HeldRegion::new(record, region, locked))
-    }
-
-    /// Makes a kept region look like a fresh one with `opened` accessible bytes.
-    fn reuse(
-        &self,
-        id: MemoryId,
-        record: NonNull<Record>,
-        region: Region,
-        dirty: usize,
-        opened: usize,
-    ) -> Result<HeldRegion, AllocError> {
-        // SAFETY: taken out of the cache, so it is nobody's but ours.
-        let locked = unsafe { record.as_ref() }.locked;
-        let mut held = HeldRegion::new(record, region, locked);
-        {
-            let mut state = self.state.lock();
-            state.counts.live_memories += 1;
-            // SAFETY: initialised and ours; the lock is held.
-            unsafe { (*record.as_ptr()).id = id };
-            // SAFETY: in no list; the lock is held.
-            unsafe { state.live.push(Chain::Group, record) };
-        }
-        self.zero(&held, 0, dirty);
-        match self.set_accessible(&mut held, opened) {
-            Ok(()) => Ok(held),
-            Err(error) => {
-                // It is whole and zero: keep it for a request that needs no call.
-                self.release(held, 0);
-                Err(error)
-            }
-        }
-    }
-
-    /// Opens or closes room until exactly `accessible` bytes (a multiple of the host page) can be
-    /// accessed. New bytes are zero if they were when closed. On error nothing has changed.
-    pub(crate) fn set_accessible(
-        &self,
-        held: &mut HeldRegion,
-        accessible: usize,
-    ) -> Result<(), AllocError> {
-        let before = held.region().accessible();
-        if accessible > before {
-            self.permit(OsCall::Commit)?;
-            // SAFETY: our region; callers pass a page multiple within the capacity.
-            unsafe { self.system.open(held.region_mut(), accessible)? };
-            if held.is_locked() {
-                // SAFETY: `before` is inside the region.
-                let address = unsafe { held.region().address(before) };
-                // SAFETY: the bytes opened by the line above.
-                let lock = unsafe { self.system.source().lock(address, accessible - before) };
-                if let Err(error) = lock {
-                    // SAFETY: our region; nobody has seen the new bytes.
-                    unsafe { self.system.close(held.region_mut(), before)? };
-                    return Err(error.into());
-                }
-            }
-        } else if accessible < before {
-            self.permit(OsCall::Protect)?;
-            // SAFETY: our region; callers hold no reference into what is closed.
-            unsafe { self.system.close(held.region_mut(), accessible)? };
-        }
-        self.count_accessible(before, accessible);
-        held.publish_accessible();
-        Ok(())
-    }
-
-    fn count_accessible(&self, before: usize, after: usize) {
-        if after >= before {
-            let more = after - before;
-            let total = self.accessible.fetch_add(more, Ordering::Relaxed) + more;
-            self.peak_accessible.fetch_max(total, Ordering::Relaxed);
-        } else {
-            self.accessible.fetch_sub(before - after, Ordering::Relaxed);
-        }
-    }
-
-    /// Fills accessible data with zeros, or lets the operating system do it where that is cheaper
-    /// and allowed. Never fails: filling always works.
-    pub(crate) fn zero(&self, held: &HeldRegion, from: usize, to: usize) {
-        let to = to.min(held.region().accessible());
-        if from >= to {
-            return;
-        }
-        let page = self.system.facts().pages.page_size;
-        let whole_from = page.round_up(from).unwrap_or(to).min(to);
-        let whole_to = page
-            .round_up(to)
-            .unwrap_or(to)
-            .min(held.region().accessible());
-        let discarded = whole_to.saturating_sub(whole_from) > FILL_LIMIT
-            && !held.is_locked()
-            && self.permit(OsCall::Discard).is_ok()
-            && {
-                // SAFETY: inside the accessible bytes.
-                let address = unsafe { held.region().address(whole_from) };
-                // SAFETY: accessible data of our own region, whose contents nobody needs; what lies
-                // between `to` and the end of its page was never data, so it is zero already.
-                unsafe { self.system.source().discard(address, whole_to - whole_from) }.is_ok()
-            };
-        let fill_to = if discarded { whole_from } else { to };
-        // SAFETY: inside the accessible bytes.
-        let address = unsafe { held.region().address(from) };
-        // SAFETY: accessible, writable data of our own region; nobody holds references into it.
-        unsafe { address.write_bytes(0, fill_to - from) };
-    }
-
-    /// Takes a region back: keeps it, or returns it to the operating system. The data is readable
-    /// and writable throughout; its first `dirty` bytes may be other than zero. Never fails: what
-    /// cannot be returned is counted.
-    pub(crate) fn release(&self, held: HeldRegion, dirty: usize) {
-        let dirty = dirty.min(held.region().accessible());
-        let (record, region) = held.into_parts();
-        {
-            let mut state = self.state.lock();
-            state.counts.live_memories -= 1;
-            // SAFETY: the region was held, so its record is in the live list; the lock is held.
-            unsafe { state.live.remove(Chain::Group, record) };
-            if self.is_sealed() || state.options.cache_allows(1, dirty) {
-                // SAFETY: initialised and in no list any more; the lock is held.
-                unsafe { state.cache.insert(record, region, dirty) };
-                if !state.cache.is_over(&state.options) {
-                    return;
-                }
-            } else {
-                drop(state);
-                let _counted = self.discard_region(record, region);
-                return;
-            }
-        }
-        self.evict();
-    }
-
-    /// Takes a region out of use without giving it back: its state cannot be trusted. Counted.
-    pub(crate) fn quarantine(&self, held: HeldRegion) {
-        let (record, region) = held.into_parts();
-        {
-            let mut state = self.state.lock();
-            state.counts.live_memories -= 1;
-            // SAFETY: the region was held, so its record is in the live list; the lock is held.
-            unsafe { state.live.remove(Chain::Group, record) };
-            state.counts.unreturned.regions += 1;
-            state.counts.unreturned.bytes += region.run_len();
-        }
-        // SAFETY: in no list any more.
-        unsafe { self.system.free_record(record.cast()) };
-        // Dropping a `Region` gives nothing back: the run stays reserved for good.
-    }
-
-    /// Gives back what is kept beyond the limits, oldest first. The lock is free during each call.
-    fn evict(&self) {
-        while !self.is_sealed() {
-            let evicted = {
-                let mut state = self.state.lock();
-                if !state.cache.is_over(&state.options) {
-                    return;
-                }
-                state.counts.evictions += 1;
-                // SAFETY: the lock is held.
-                unsafe { state.cache.take_oldest() }
-            };
-            if let Some((record, region, _)) = evicted {
-                let _counted = self.discard_region(record, region);
-            }
-        }
-    }
-
-    /// Returns a region that is in no list to the operating system, and its record to the heap.
-    fn discard_region(&self, record: NonNull<Record>, region: Region) -> Result<(), AllocError> {
-        let (run_len, accessible) = (region.run_len(), region.accessible());
-        // SAFETY: in no list, so nobody's but ours.
-        if unsafe { record.as_ref() }.locked && accessible > 0 {
-            // Returning pages unlocks them on every platform known; asking first costs little and
-            // leaves no doubt. A refusal changes nothing about returning them.
-            // SAFETY: the accessible bytes of our own region.
-            let _ignored = unsafe { self.system.source().unlock(region.base(), accessible) };
-        }
-        // SAFETY: in no list, so nobody's but ours, and used no more.
-        unsafe { self.system.free_record(record.cast()) };
-        // SAFETY: our region, used no more.
-        let released = unsafe { self.system.release(region) };
-        if released.is_ok() {
-            self.count_accessible(accessible, 0);
-            self.state.lock().counts.reserved_bytes -= run_len;
-        }
-        released
-    }
-
     /// Counts the resident bytes of all regions, live and kept. For reports: one system call per
     /// 16 MiB, with the lock held.
     ///
@@ -540,47 +274,5 @@ impl<S: ArenaSystem> Drop for Arenas<S> {
         if self.trim().is_err() {
             // Only a seal refuses, and it was lifted above.
         }
-    }
-}
-
-/// Access to [`Arenas`]: owned, borrowed, or shared.
-///
-/// # Safety
-/// [`arenas`](Self::arenas) always returns the same object for as long as this value lives,
-/// wherever it is moved, or a moved value that took over the same state: allocators give regions
-/// back to where they got them.
-pub unsafe trait ArenasRef {
-    /// The arena system of the arenas.
-    type System: ArenaSystem;
-
-    /// The arenas.
-    fn arenas(&self) -> &Arenas<Self::System>;
-}
-
-// SAFETY: the object itself; moving it moves the state along.
-unsafe impl<S: ArenaSystem> ArenasRef for Arenas<S> {
-    type System = S;
-
-    fn arenas(&self) -> &Self {
-        self
-    }
-}
-
-// SAFETY: a shared reference keeps its referent in place and never changes it.
-unsafe impl<S: ArenaSystem> ArenasRef for &Arenas<S> {
-    type System = S;
-
-    fn arenas(&self) -> &Arenas<S> {
-        self
-    }
-}
-
-#[cfg(feature = "alloc")]
-// SAFETY: an `Arc` keeps its referent in place and never changes it.
-unsafe impl<S: ArenaSystem> ArenasRef for alloc::sync::Arc<Arenas<S>> {
-    type System = S;
-
-    fn arenas(&self) -> &Arenas<S> {
-        self
     }
 }

@@ -3,8 +3,8 @@
 
 use os::{Counted, FailAt, OsCall, OsPages, PageSource};
 use wasm_arena::{
-    AllocError, Allocator, AllocatorBuilder, ArenaSystem, Arenas, GrowthRoom, PageAllocator,
-    PortableArenas, Protection, RoomAccess, WASM_PAGE_SIZE,
+    AllocError, Allocator, AllocatorBuilder, ArenaSystem, Arenas, GrowthRoom, MemoryBudget,
+    PageAllocator, PortableArenas, Protection, RoomAccess, WASM_PAGE_SIZE,
 };
 
 type Portable = PortableArenas<Counted<OsPages>>;
@@ -54,17 +54,16 @@ fn the_steady_state_makes_no_call() {
         }
         assert_eq!(calls(&arenas) - before, 0);
         assert_eq!(arenas.statistics().cache_hits, 1000);
+        assert!(allocator.statistics().from_cache);
     }
 }
 
 #[test]
 fn no_secret_survives_any_way_a_memory_can_end() {
-    let budget: &'static wasm_arena::MemoryBudget = Box::leak(Box::new(
-        wasm_arena::MemoryBudget::new("secrets", 40 * WASM_PAGE_SIZE),
-    ));
+    static BUDGET: MemoryBudget = MemoryBudget::new("secrets", 40 * WASM_PAGE_SIZE);
     for room_access in [RoomAccess::Open, RoomAccess::Guarded] {
         for pages in [1, 4, 8, 30] {
-            let builder = builder().with_room_access(room_access).with_budget(budget);
+            let builder = builder().with_room_access(room_access).with_budget(&BUDGET);
             let arenas = builder.build_arenas().unwrap();
             for way in [
                 "free",
@@ -122,7 +121,7 @@ fn no_secret_survives_any_way_a_memory_can_end() {
             assert!(arenas.statistics().cache_hits > 0);
         }
     }
-    assert_eq!(budget.used(), 0);
+    assert_eq!(BUDGET.used(), 0);
 }
 
 #[test]

@@ -96,3 +96,72 @@ impl<R: ArenasRef> Allocator<R> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PageAllocator, Protection, QnxArenaAllocator, QnxArenaAllocatorBuilder};
+
+    fn damaged(level: VerificationLevel, entry: usize, bit: u32, copy: bool) -> QnxArenaAllocator {
+        let mut allocator = QnxArenaAllocatorBuilder::new()
+            .with_verification_level(level)
+            .build()
+            .unwrap();
+        allocator.allocate(2, Some(8)).unwrap();
+        if let Some(live) = &mut allocator.live {
+            live.books.flip(entry, bit, copy);
+        }
+        allocator
+    }
+
+    #[test]
+    fn critical_finds_every_flipped_bit_at_every_operation() {
+        for entry in 0..5 {
+            for bit in 0..usize::BITS {
+                for copy in [false, true] {
+                    let mut allocator = damaged(VerificationLevel::Critical, entry, bit, copy);
+                    let damage = Err(AllocError::BookkeepingDamaged);
+                    assert_eq!(allocator.grow_bytes(65_536).map(drop), damage);
+                    assert_eq!(allocator.protect(0, 4096, Protection::Read), damage);
+                    assert_eq!(allocator.reset(), damage);
+                    assert_eq!(allocator.verify(), damage);
+                    assert_eq!(allocator.free(), damage);
+                    assert_eq!(allocator.base(), None, "the memory is gone all the same");
+                    let lost = allocator.arenas().statistics().unreturned;
+                    assert_eq!(lost.regions, 1, "and its region taken out of use");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn standard_finds_numbers_that_contradict_each_other() {
+        // A size with a high bit set exceeds what is accessible, whatever the rest says.
+        for level in [VerificationLevel::Standard, VerificationLevel::Full] {
+            let mut allocator = damaged(level, 0, 40 % usize::BITS, false);
+            assert_eq!(
+                allocator.grow_bytes(1).map(drop),
+                Err(AllocError::BookkeepingDamaged)
+            );
+        }
+    }
+
+    #[test]
+    fn sampling_finds_it_within_sixteen_operations() {
+        let mut allocator = damaged(VerificationLevel::Sampling, 4, 20, false);
+        let found = (0..SAMPLING_INTERVAL)
+            .filter(|_| allocator.grow_bytes(0).map(drop) == Err(AllocError::BookkeepingDamaged));
+        assert_eq!(found.count(), 1);
+    }
+
+    #[test]
+    fn levels_change_at_run_time() {
+        let mut allocator = damaged(VerificationLevel::Off, 4, 20, true);
+        allocator.grow_bytes(0).unwrap();
+        allocator.set_verification_level(VerificationLevel::Critical);
+        assert_eq!(
+            allocator.grow_bytes(0).map(drop),
+            Err(AllocError::BookkeepingDamaged)
+        );
+    }
+}

@@ -107,6 +107,7 @@ impl<R: ArenasRef> Allocator<R> {
         self.statistics.current_bytes = initial;
         self.statistics.peak_bytes = initial;
         self.statistics.capacity_bytes = capacity;
+        self.statistics.from_cache = live.held.is_reused();
         self.live = Some(live);
         Ok((base, initial))
     }

@@ -15,6 +15,7 @@ pub(crate) struct HeldRegion {
     record: NonNull<Record>,
     region: Region,
     locked: bool,
+    reused: bool,
 }
 
 // SAFETY: the region is the holder's alone; of the record the holder touches only atomics.
@@ -23,12 +24,23 @@ unsafe impl Send for HeldRegion {}
 unsafe impl Sync for HeldRegion {}
 
 impl HeldRegion {
-    pub(super) const fn new(record: NonNull<Record>, region: Region, locked: bool) -> Self {
+    pub(super) const fn new(
+        record: NonNull<Record>,
+        region: Region,
+        locked: bool,
+        reused: bool,
+    ) -> Self {
         Self {
             record,
             region,
             locked,
+            reused,
         }
+    }
+
+    /// Whether the region came from the cache.
+    pub(crate) const fn is_reused(&self) -> bool {
+        self.reused
     }
 
     pub(crate) const fn region(&self) -> &Region {

@@ -1,0 +1,309 @@
+//! Regions change hands here: taken by a memory, opened and closed while it lives, taken back.
+//!
+//! ```text
+//!   acquire ──▶ kept region of the shape? ── yes ──▶ zero what is dirty ──▶ open exactly the data
+//!                         │ no                                                   ▲
+//!                         └──▶ fresh from the system (zero already) ─────────────┘
+//!   release ──▶ within the limits? ── yes ──▶ kept (oldest ones go if that is too many)
+//!                         │ no
+//!                         └──▶ back to the system; counted if it will not take it
+//! ```
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering;
+
+use os::{OsCall, PageSource};
+
+use super::cache::Shape;
+use super::record::{Chain, Record};
+use super::{Arenas, HeldRegion, MemoryId};
+use crate::{AllocError, ArenaSystem, Region, RegionLayout};
+
+/// Up to so many bytes, zeroing by hand is cheaper than asking the operating system: one page fault
+/// costs more than filling 64 KiB.
+const FILL_LIMIT: usize = 128 * 1024;
+
+impl<S: ArenaSystem> Arenas<S> {
+    /// A number for a new memory.
+    pub(crate) fn new_memory_id(&self) -> MemoryId {
+        let mut state = self.state.lock();
+        let id = state.next_id;
+        state.next_id = id.next();
+        state.counts.memories_allocated += 1;
+        id
+    }
+
+    /// A region of this layout for the memory `id`: data readable, writable, zero.
+    pub(crate) fn acquire(
+        &self,
+        id: MemoryId,
+        layout: RegionLayout,
+        locked: bool,
+    ) -> Result<HeldRegion, AllocError> {
+        let shape = Shape { layout, locked };
+        let kept = {
+            let mut state = self.state.lock();
+            let newest_first = state.options.lifo_free;
+            // SAFETY: the lock is held.
+            let kept = unsafe { state.cache.take(&shape, newest_first) };
+            match kept {
+                Some(_) => state.counts.cache_hits += 1,
+                None => state.counts.cache_misses += 1,
+            }
+            kept
+        };
+        match kept {
+            Some((record, region, dirty)) => self.reuse(id, record, region, dirty, layout.opened()),
+            None => self.acquire_fresh(id, layout, locked),
+        }
+    }
+
+    fn acquire_fresh(
+        &self,
+        id: MemoryId,
+        layout: RegionLayout,
+        locked: bool,
+    ) -> Result<HeldRegion, AllocError> {
+        self.permit(OsCall::Reserve)?;
+        let block = self.system.allocate_record(Layout::new::<Record>())?;
+        let region = match self.system.acquire(layout) {
+            Ok(region) => region,
+            Err(error) => {
+                // SAFETY: the block was allocated above and is not used.
+                unsafe { self.system.free_record(block) };
+                return Err(error);
+            }
+        };
+        if locked && region.accessible() > 0 {
+            // SAFETY: the accessible bytes of our own region.
+            let lock = unsafe {
+                self.system
+                    .source()
+                    .lock(region.base(), region.accessible())
+            };
+            if let Err(error) = lock {
+                // SAFETY: the region was acquired above and is not used; nor is the block.
+                let _counted = unsafe { self.system.release(region) };
+                // SAFETY: as above.
+                unsafe { self.system.free_record(block) };
+                return Err(error.into());
+            }
+        }
+        self.count_accessible(0, region.accessible());
+        let record = block.cast::<Record>();
+        // SAFETY: the block has the layout of a `Record` and belongs to us (promise 4).
+        unsafe { record.write(Record::new(id, &region, locked)) };
+        let mut state = self.state.lock();
+        let reserved = state.counts.reserved_bytes + region.run_len();
+        state.counts.reserved_bytes = reserved;
+        state.counts.peak_reserved_bytes = state.counts.peak_reserved_bytes.max(reserved);
+        state.counts.live_memories += 1;
+        // SAFETY: just initialised, in no list; the lock is held.
+        unsafe { state.live.push(Chain::Group, record) };
+        Ok(HeldRegion::new(record, region, locked, false))
+    }
+
+    /// Makes a kept region look like a fresh one with `opened` accessible bytes.
+    fn reuse(
+        &self,
+        id: MemoryId,
+        record: NonNull<Record>,
+        region: Region,
+        dirty: usize,
+        opened: usize,
+    ) -> Result<HeldRegion, AllocError> {
+        // SAFETY: taken out of the cache, so it is nobody's but ours.
+        let locked = unsafe { record.as_ref() }.locked;
+        let mut held = HeldRegion::new(record, region, locked, true);
+        {
+            let mut state = self.state.lock();
+            state.counts.live_memories += 1;
+            // SAFETY: initialised and ours; the lock is held.
+            unsafe { (*record.as_ptr()).id = id };
+            // SAFETY: in no list; the lock is held.
+            unsafe { state.live.push(Chain::Group, record) };
+        }
+        self.zero(&held, 0, dirty);
+        match self.set_accessible(&mut held, opened) {
+            Ok(()) => Ok(held),
+            Err(error) => {
+                // It is whole and zero: keep it for a request that needs no call.
+                self.release(held, 0);
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens or closes room until exactly `accessible` bytes (a multiple of the host page) can be
+    /// accessed. New bytes are zero if they were when closed. On error nothing has changed, unless
+    /// pages that could not be locked could not be closed again either: they then stay open.
+    pub(crate) fn set_accessible(
+        &self,
+        held: &mut HeldRegion,
+        accessible: usize,
+    ) -> Result<(), AllocError> {
+        let before = held.region().accessible();
+        let changed = if accessible > before {
+            self.open(held, before, accessible)
+        } else if accessible < before {
+            self.permit(OsCall::Protect).and_then(|()| {
+                // SAFETY: our region; callers hold no reference into what is closed.
+                unsafe { self.system.close(held.region_mut(), accessible) }
+            })
+        } else {
+            return Ok(());
+        };
+        self.count_accessible(before, held.region().accessible());
+        held.publish_accessible();
+        changed
+    }
+
+    fn open(
+        &self,
+        held: &mut HeldRegion,
+        before: usize,
+        accessible: usize,
+    ) -> Result<(), AllocError> {
+        self.permit(OsCall::Commit)?;
+        // SAFETY: our region; callers pass a page multiple within the capacity.
+        unsafe { self.system.open(held.region_mut(), accessible)? };
+        if !held.is_locked() {
+            return Ok(());
+        }
+        // SAFETY: `before` is inside the region.
+        let address = unsafe { held.region().address(before) };
+        // SAFETY: the bytes opened above.
+        let locked = unsafe { self.system.source().lock(address, accessible - before) };
+        locked.map_err(|error| {
+            // SAFETY: our region; nobody has seen the new bytes.
+            let closed = unsafe { self.system.close(held.region_mut(), before) };
+            closed.err().unwrap_or(AllocError::Os(error))
+        })
+    }
+
+    pub(super) fn count_accessible(&self, before: usize, after: usize) {
+        if after >= before {
+            let more = after - before;
+            let total = self.accessible.fetch_add(more, Ordering::Relaxed) + more;
+            self.peak_accessible.fetch_max(total, Ordering::Relaxed);
+        } else {
+            self.accessible.fetch_sub(before - after, Ordering::Relaxed);
+        }
+    }
+
+    /// Fills accessible data with zeros, or lets the operating system do it where that is cheaper
+    /// and allowed. Never fails: filling always works.
+    pub(crate) fn zero(&self, held: &HeldRegion, from: usize, to: usize) {
+        let to = to.min(held.region().accessible());
+        if from >= to {
+            return;
+        }
+        let page = self.system.facts().pages.page_size;
+        let whole_from = page.round_up(from).unwrap_or(to).min(to);
+        let whole_to = page
+            .round_up(to)
+            .unwrap_or(to)
+            .min(held.region().accessible());
+        let discarded = whole_to.saturating_sub(whole_from) > FILL_LIMIT
+            && !held.is_locked()
+            && self.permit(OsCall::Discard).is_ok()
+            && {
+                // SAFETY: inside the accessible bytes.
+                let address = unsafe { held.region().address(whole_from) };
+                // SAFETY: accessible data of our own region, whose contents nobody needs; what lies
+                // between `to` and the end of its page was never data, so it is zero already.
+                unsafe { self.system.source().discard(address, whole_to - whole_from) }.is_ok()
+            };
+        let fill_to = if discarded { whole_from } else { to };
+        // SAFETY: inside the accessible bytes.
+        let address = unsafe { held.region().address(from) };
+        // SAFETY: accessible, writable data of our own region; nobody holds references into it.
+        unsafe { address.write_bytes(0, fill_to - from) };
+    }
+
+    /// Takes a region back: keeps it, or returns it to the operating system. The data is readable
+    /// and writable throughout; its first `dirty` bytes may be other than zero. Never fails: what
+    /// cannot be returned is counted.
+    pub(crate) fn release(&self, held: HeldRegion, dirty: usize) {
+        let dirty = dirty.min(held.region().accessible());
+        let (record, region) = held.into_parts();
+        {
+            let mut state = self.state.lock();
+            state.counts.live_memories -= 1;
+            // SAFETY: the region was held, so its record is in the live list; the lock is held.
+            unsafe { state.live.remove(Chain::Group, record) };
+            if self.is_sealed() || state.options.cache_allows(1, dirty) {
+                // SAFETY: initialised and in no list any more; the lock is held.
+                unsafe { state.cache.insert(record, region, dirty) };
+                if !state.cache.is_over(&state.options) {
+                    return;
+                }
+            } else {
+                drop(state);
+                let _counted = self.discard_region(record, region);
+                return;
+            }
+        }
+        self.evict();
+    }
+
+    /// Takes a region out of use without giving it back: its state cannot be trusted. Counted.
+    pub(crate) fn quarantine(&self, held: HeldRegion) {
+        let (record, region) = held.into_parts();
+        {
+            let mut state = self.state.lock();
+            state.counts.live_memories -= 1;
+            // SAFETY: the region was held, so its record is in the live list; the lock is held.
+            unsafe { state.live.remove(Chain::Group, record) };
+            state.counts.unreturned.regions += 1;
+            state.counts.unreturned.bytes += region.run_len();
+        }
+        // SAFETY: in no list any more.
+        unsafe { self.system.free_record(record.cast()) };
+        // Dropping a `Region` gives nothing back: the run stays reserved for good.
+    }
+
+    /// Gives back what is kept beyond the limits, oldest first. The lock is free during each call.
+    pub(super) fn evict(&self) {
+        while !self.is_sealed() {
+            let evicted = {
+                let mut state = self.state.lock();
+                if !state.cache.is_over(&state.options) {
+                    return;
+                }
+                state.counts.evictions += 1;
+                // SAFETY: the lock is held.
+                unsafe { state.cache.take_oldest() }
+            };
+            if let Some((record, region, _)) = evicted {
+                let _counted = self.discard_region(record, region);
+            }
+        }
+    }
+
+    /// Returns a region that is in no list to the operating system, and its record to the heap.
+    pub(super) fn discard_region(
+        &self,
+        record: NonNull<Record>,
+        region: Region,
+    ) -> Result<(), AllocError> {
+        let (run_len, accessible) = (region.run_len(), region.accessible());
+        // SAFETY: in no list, so nobody's but ours.
+        if unsafe { record.as_ref() }.locked && accessible > 0 {
+            // Returning pages unlocks them on every platform known; asking first costs little and
+            // leaves no doubt. A refusal changes nothing about returning them.
+            // SAFETY: the accessible bytes of our own region.
+            let _ignored = unsafe { self.system.source().unlock(region.base(), accessible) };
+        }
+        // SAFETY: in no list, so nobody's but ours, and used no more.
+        unsafe { self.system.free_record(record.cast()) };
+        // SAFETY: our region, used no more.
+        let released = unsafe { self.system.release(region) };
+        if released.is_ok() {
+            self.count_accessible(accessible, 0);
+            self.state.lock().counts.reserved_bytes -= run_len;
+        }
+        released
+    }
+}
