@@ -172,16 +172,15 @@ fn run<S: ArenaSystem>(
     (refused, calls)
 }
 
-/// Refuses each call of the scenario in turn.
-fn every_call<S: ArenaSystem>(
-    builder: &AllocatorBuilder<S>,
-    mut system: impl FnMut(FailAtRef) -> S,
+/// Refuses each call of the scenario in turn; `once` runs it with the nth call refused.
+fn every_call(
+    mut once: impl FnMut(&FailAt<OsPages>, usize) -> (Vec<OsCall>, usize),
 ) -> Vec<OsCall> {
     let mut kinds = Vec::new();
     let mut n = 1;
     loop {
-        let pages: FailAtRef = Box::leak(Box::new(FailAt::new(OsPages::new())));
-        let (refused, calls) = run(builder, system(pages), pages, n);
+        let pages = FailAt::new(OsPages::new());
+        let (refused, calls) = once(&pages, n);
         if pages.injected() == 0 {
             assert!(n > 10 && calls < n, "the scenario made only {calls} calls");
             return kinds;
@@ -196,11 +195,11 @@ fn every_call<S: ArenaSystem>(
     }
 }
 
-type FailAtRef = &'static FailAt<OsPages>;
+const VARIANTS: usize = 7;
 
-fn variants<S: ArenaSystem>() -> Vec<AllocatorBuilder<S>> {
+fn variants<S: ArenaSystem>() -> [AllocatorBuilder<S>; VARIANTS] {
     let builder = || AllocatorBuilder::<S>::new().with_growth_room(GrowthRoom::Bytes(150_000));
-    vec![
+    [
         builder(),
         builder().with_arena_cache_max_blocks(0),
         builder().with_room_access(RoomAccess::Open),
@@ -213,8 +212,9 @@ fn variants<S: ArenaSystem>() -> Vec<AllocatorBuilder<S>> {
 
 #[test]
 fn portable_arenas_survive_every_refusal() {
-    for (index, builder) in variants().iter().enumerate() {
-        let kinds = every_call(builder, PortableArenas::new);
+    for index in 0..VARIANTS {
+        let kinds =
+            every_call(|pages, n| run(&variants()[index], PortableArenas::new(pages), pages, n));
         for expected in [OsCall::Reserve, OsCall::Commit, OsCall::Protect] {
             assert!(
                 kinds.contains(&expected),
@@ -226,8 +226,9 @@ fn portable_arenas_survive_every_refusal() {
 
 #[test]
 fn mapped_pages_survive_every_refusal() {
-    for (index, builder) in variants().iter().enumerate() {
-        let kinds = every_call(builder, MappedPages::new);
+    for index in 0..VARIANTS {
+        let kinds =
+            every_call(|pages, n| run(&variants()[index], MappedPages::new(pages), pages, n));
         for expected in [OsCall::Reserve, OsCall::Commit, OsCall::Protect] {
             assert!(
                 kinds.contains(&expected),
