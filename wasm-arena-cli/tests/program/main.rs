@@ -1,0 +1,10 @@
+//! The program as its users meet it: run as a process, judged by its exit code and its output.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod errors;
+mod invoke;
+mod report;
+mod support;
+mod systems;
+mod traps;
