@@ -1,0 +1,290 @@
+//! `cargo xtask ci`: every check there is, one after the other, and a table at the end.
+//!
+//! A step that fails does not stop the others: one run tells everything that is wrong. A step that
+//! cannot run fails.
+
+use core::time::Duration;
+use std::fs;
+use std::time::Instant;
+
+use crate::tasks::{self, Failure};
+use crate::{command, fuzz, guests, licences, no_std, place, qnx, sanitize, valgrind};
+
+struct Step {
+    name: &'static str,
+    /// What would go unnoticed without it.
+    protects: &'static str,
+    run: fn() -> Result<(), String>,
+}
+
+/// In this order, so that what is quick and fails often comes first, and that what is built for one
+/// step serves the next.
+const STEPS: [Step; 17] = [
+    Step {
+        name: "format",
+        protects: "one layout for all code",
+        run: format,
+    },
+    Step {
+        name: "licences",
+        protects: "every dependency may be used on our terms",
+        run: licences::run,
+    },
+    Step {
+        name: "clippy",
+        protects: "the lints, with all features",
+        run: || clippy(&["--workspace", "--all-features"]),
+    },
+    Step {
+        name: "clippy-no-features",
+        protects: "the lints, with no features",
+        run: || clippy(&["--workspace", "--no-default-features"]),
+    },
+    Step {
+        name: "clippy-libraries",
+        protects: "the lints, with no feature that another crate would turn on",
+        run: || clippy(&[&LIBRARIES[..], &["--no-default-features"]].concat()),
+    },
+    Step {
+        name: "docs",
+        protects: "documentation without a warning, for users and for ourselves",
+        run: docs,
+    },
+    Step {
+        name: "readme",
+        protects: "the README names the commands that are run here",
+        run: readme,
+    },
+    Step {
+        name: "tests",
+        protects: "the README's test command, documentation tests included",
+        run: || spoken(TESTS),
+    },
+    Step {
+        name: "tests-libraries",
+        protects: "wasm-arena without the feature that others turn on for it",
+        run: || {
+            cargo(
+                "test",
+                &["--locked", "-p", "wasm-arena", "--no-default-features"],
+            )
+        },
+    },
+    Step {
+        name: "main-command",
+        protects: "the README's main command",
+        run: || spoken(MAIN_COMMAND),
+    },
+    Step {
+        name: "real-programs",
+        protects: "programs nobody here wrote compute the same on our memory",
+        run: tasks::run_real_programs,
+    },
+    Step {
+        name: "guests",
+        protects: "the committed guests are what their sources build to",
+        run: guests::check,
+    },
+    Step {
+        name: "no-std",
+        protects: "no system and no allocator is needed",
+        run: no_std::run,
+    },
+    Step {
+        name: "qnx",
+        protects: "the libraries compile for QNX",
+        run: qnx::run,
+    },
+    Step {
+        name: "sanitize",
+        protects: "no access outside of what is live",
+        run: sanitize::run,
+    },
+    Step {
+        name: "valgrind",
+        protects: "nothing is read before it is written, nothing is lost",
+        run: valgrind::run,
+    },
+    Step {
+        name: "fuzz",
+        protects: "inputs nobody thought of",
+        run: fuzz::check,
+    },
+];
+
+const LIBRARIES: [&str; 6] = [
+    "-p",
+    "wasm-arena-os",
+    "-p",
+    "arena-heap",
+    "-p",
+    "wasm-arena",
+];
+
+/// The README's two commands, word for word.
+const TESTS: &str = "cargo test --workspace";
+const MAIN_COMMAND: &str =
+    "cargo run --release -p wasm-arena-cli -- run examples/guests/word-index.wasm";
+
+/// Packages that are no part of the workspace.
+const APART: [&str; 2] = ["fuzz/Cargo.toml", "xtask/no-std-probe/Cargo.toml"];
+
+/// Runs the steps named, or all; the last line is `N passed, M failed`.
+///
+/// # Errors
+/// The names of the steps that failed.
+pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
+    if words == ["--list"] {
+        for step in &STEPS {
+            println!("{:<20} {}", step.name, step.protects);
+        }
+        return Ok(());
+    }
+    let unknown = words
+        .iter()
+        .find(|word| STEPS.iter().all(|step| step.name != *word));
+    if let Some(word) = unknown {
+        return Err(Failure::Usage(format!("no step is called `{word}`")));
+    }
+    let chosen: Vec<_> = STEPS
+        .iter()
+        .filter(|step| words.is_empty() || words.iter().any(|word| word == step.name))
+        .collect();
+    let mut results = Vec::new();
+    for (number, step) in chosen.iter().enumerate() {
+        let count = chosen.len();
+        println!(
+            "\n=== {}/{count} {}: {} ===",
+            number + 1,
+            step.name,
+            step.protects
+        );
+        let start = Instant::now();
+        let result = (step.run)();
+        if let Err(problem) = &result {
+            println!("=== {} FAILED: {problem}", step.name);
+        }
+        results.push((step.name, result, start.elapsed()));
+    }
+    Ok(tell(&results)?)
+}
+
+fn tell(results: &[(&str, Result<(), String>, Duration)]) -> Result<(), String> {
+    println!("\n=== what came of it ===");
+    for (name, result, time) in results {
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        println!("{name:<20} {verdict:<6} {:>7.1} s", time.as_secs_f32());
+    }
+    let failed: Vec<_> = results
+        .iter()
+        .filter(|(_, result, _)| result.is_err())
+        .map(|(name, ..)| *name)
+        .collect();
+    let problem = format!("failed: {}", failed.join(", "));
+    if !failed.is_empty() {
+        println!("{problem}");
+    }
+    println!(
+        "{} passed, {} failed",
+        results.len() - failed.len(),
+        failed.len()
+    );
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(problem)
+    }
+}
+
+fn cargo(subcommand: &str, words: &[&str]) -> Result<(), String> {
+    command::run(command::cargo(subcommand).args(words))
+}
+
+/// A command of the README, just as it stands there.
+fn spoken(line: &str) -> Result<(), String> {
+    let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+    let (subcommand, rest) = words.split_first().ok_or("no command")?;
+    cargo(subcommand, rest)
+}
+
+fn format() -> Result<(), String> {
+    cargo("fmt", &["--all", "--check"])?;
+    for manifest in APART {
+        cargo("fmt", &["--check", "--manifest-path", manifest])?;
+    }
+    Ok(())
+}
+
+fn clippy(selection: &[&str]) -> Result<(), String> {
+    let fixed: [&[&str]; 3] = [
+        &["--locked", "--all-targets"],
+        selection,
+        &["--", "--deny", "warnings"],
+    ];
+    cargo("clippy", &fixed.concat())
+}
+
+fn docs() -> Result<(), String> {
+    for private in [&[][..], &["--document-private-items"]] {
+        let mut command = command::cargo("doc");
+        command.args(["--workspace", "--no-deps", "--all-features", "--locked"]);
+        command::run(command.args(private).env("RUSTDOCFLAGS", "--deny warnings"))?;
+    }
+    Ok(())
+}
+
+fn readme() -> Result<(), String> {
+    let file = place::root().join("README.md");
+    let text = fs::read_to_string(&file).map_err(|error| format!("README.md: {error}"))?;
+    for line in [TESTS, MAIN_COMMAND] {
+        println!("README.md: `{line}`");
+        if !names(&text, line) {
+            return Err(format!(
+                "README.md does not name `{line}` on a line of its own"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a text has the command on a line by itself, as a code block has; a comment may follow.
+fn names(text: &str, command: &str) -> bool {
+    text.lines()
+        .map(|line| line.trim().trim_start_matches("$ "))
+        .filter_map(|line| line.split('#').next())
+        .any(|line| line.trim() == command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failure_is_enough_to_fail() {
+        let time = Duration::from_secs(1);
+        assert_eq!(tell(&[("a", Ok(()), time)]), Ok(()));
+        let mixed = [
+            ("a", Ok(()), time),
+            ("b", Err("no".to_owned()), time),
+            ("c", Ok(()), time),
+        ];
+        assert_eq!(tell(&mixed), Err("failed: b".to_owned()));
+    }
+
+    #[test]
+    fn steps_have_names_of_their_own_and_unknown_ones_are_refused() {
+        for (index, step) in STEPS.iter().enumerate() {
+            assert!(STEPS[..index].iter().all(|other| other.name != step.name));
+        }
+        let words = ["tests".to_owned(), "no-such-step".to_owned()];
+        assert!(matches!(run(&words), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn a_command_counts_only_as_a_line_of_its_own() {
+        let text = "```sh\ncargo test --workspace   # all of them\n$ cargo run -q\n```\n";
+        assert!(names(text, TESTS) && names(text, "cargo run -q"));
+        assert!(!names("run cargo test --workspace now", TESTS));
+        assert!(!names("cargo test --workspace --release", TESTS));
+    }
+}
