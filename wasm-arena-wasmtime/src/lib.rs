@@ -126,3 +126,9 @@ pub use error::MemoryError;
 pub use memories::ArenaMemories;
 pub use record::MemoryRecord;
 pub use strategy::{Strategy, UnknownStrategy};
+
+/// The README's examples, run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;
