@@ -92,6 +92,7 @@ pub use protection_map::LIMIT as PROTECTED_RANGES_LIMIT;
 pub use region::{RegionLayout, RegionPart, RegionRequest};
 pub use statistics::{ArenasStatistics, MemoryStatistics};
 pub use system::{
-    ArenaSystem, BookkeepingReport, MappedPages, PortableArenas, Region, SystemFacts, Unreturned,
+    ArenaSystem, BookkeepingReport, MappedPages, PageSystem, PortableArenas, Region, SystemFacts,
+    Unreturned,
 };
 pub use units::{WASM_PAGE_SIZE, bytes_to_pages, pages_to_bytes};

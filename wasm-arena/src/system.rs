@@ -4,9 +4,8 @@
 //! nothing about limits or reuse, and is called only when memory really has to come from or go to
 //! the operating system: the layer above ([`Arenas`](crate::Arenas)) keeps released regions.
 
-mod mapped;
-mod page_regions;
-mod portable;
+mod page_system;
+mod settings;
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -15,8 +14,7 @@ use os::{PageSource, Protection};
 
 use crate::{AllocError, ArenaOptions, EffectiveConfiguration, RegionLayout};
 
-pub use mapped::MappedPages;
-pub use portable::PortableArenas;
+pub use page_system::{MappedPages, PageSystem, PortableArenas};
 
 /// What an arena system is and can do. The answers never change during its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,7 +181,8 @@ pub unsafe trait ArenaSystem: Send + Sync {
     /// What this system can do. Constant time.
     fn facts(&self) -> SystemFacts;
 
-    /// Takes a region from the operating system. At most two calls of the page source.
+    /// Takes a region from the operating system: one or two calls of the page source, up to six
+    /// with readable guards.
     ///
     /// # Errors
     /// The page source refused; nothing is left behind.
