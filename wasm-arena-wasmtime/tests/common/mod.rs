@@ -1,6 +1,8 @@
 //! What the tests of guests share.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod edges;
+
 use std::sync::Arc;
 
 use wasm_arena::{ArenaSystem, Arenas, MappedPages, PortableArenas, SystemPages};
