@@ -34,7 +34,7 @@ struct Counted {
 }
 
 impl HeapState {
-    /// See [`ArenaHeap::verify`](super::ArenaHeap::verify).
+    /// See [`ArenaHeap::verify`](crate::ArenaHeap::verify).
     pub(crate) fn verify(&self) -> Result<(), Corruption> {
         let mut counted = Counted::default();
         let mut next = self.arenas.newest();

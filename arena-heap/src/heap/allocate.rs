@@ -21,7 +21,7 @@ pub(super) struct Cut {
 }
 
 impl<P: PageSource> Working<'_, P> {
-    /// See [`ArenaHeap::allocate`](super::ArenaHeap::allocate).
+    /// See [`ArenaHeap::allocate`](crate::ArenaHeap::allocate).
     #[inline]
     pub(crate) fn allocate(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
         if layout.align() <= WORD
@@ -32,7 +32,7 @@ impl<P: PageSource> Working<'_, P> {
         Ok(self.allocate_from_list(layout)?.block.payload())
     }
 
-    /// See [`ArenaHeap::allocate_zeroed`](super::ArenaHeap::allocate_zeroed).
+    /// See [`ArenaHeap::allocate_zeroed`](crate::ArenaHeap::allocate_zeroed).
     pub(crate) fn allocate_zeroed(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
         if layout.align() <= WORD && self.state.bands.band_for(layout.size()).is_some() {
             let block = self.allocate(layout)?;

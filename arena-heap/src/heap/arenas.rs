@@ -20,7 +20,7 @@ use crate::layout::{ARENA_OVERHEAD, MIN_BLOCK, arena_length};
 use crate::{HeapError, Trimmed};
 
 impl<P: PageSource> Working<'_, P> {
-    /// See [`ArenaHeap::trim`](super::ArenaHeap::trim).
+    /// See [`ArenaHeap::trim`](crate::ArenaHeap::trim).
     pub(crate) fn trim(&mut self) -> Trimmed {
         let bytes = self.state.arenas.bytes;
         let unmapped = self.state.counters.arenas_unmapped;

@@ -18,7 +18,7 @@ pub(super) enum Owned {
 }
 
 impl HeapState {
-    /// See [`ArenaHeap::usable_size`](super::ArenaHeap::usable_size).
+    /// See [`ArenaHeap::usable_size`](crate::ArenaHeap::usable_size).
     ///
     /// # Safety
     /// As there.
@@ -87,7 +87,7 @@ impl HeapState {
 }
 
 impl<P: PageSource> Working<'_, P> {
-    /// See [`ArenaHeap::deallocate`](super::ArenaHeap::deallocate).
+    /// See [`ArenaHeap::deallocate`](crate::ArenaHeap::deallocate).
     ///
     /// # Safety
     /// As there.

@@ -13,7 +13,7 @@ use crate::header::Header;
 use crate::layout::{MIN_BLOCK, WORD, block_size};
 
 impl<P: PageSource> Working<'_, P> {
-    /// See [`ArenaHeap::reallocate`](super::ArenaHeap::reallocate).
+    /// See [`ArenaHeap::reallocate`](crate::ArenaHeap::reallocate).
     ///
     /// # Safety
     /// As there.
