@@ -38,7 +38,8 @@ fn each_call_fails_once() {
     let source = FailAt::new(OsPages::new());
     run(&source, &program);
     let calls = source.calls_seen();
-    assert!(calls > 50, "{calls}");
+    // How many arenas aligned blocks need depends on where the system puts them.
+    assert!(calls > 20, "{calls}");
     let (mut refused, mut kept) = (0, 0);
     for n in 1..=calls {
         let source = FailAt::new(OsPages::new());
