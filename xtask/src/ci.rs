@@ -7,6 +7,7 @@ use core::time::Duration;
 use std::fs;
 use std::time::Instant;
 
+use crate::guests::Purpose;
 use crate::tasks::{self, Failure};
 use crate::{command, fuzz, guests, licences, no_std, place, qnx, sanitize, valgrind};
 
@@ -83,7 +84,7 @@ const STEPS: [Step; 17] = [
     Step {
         name: "guests",
         protects: "the committed guests are what their sources build to",
-        run: guests::check,
+        run: || guests::run(Purpose::Compare),
     },
     Step {
         name: "no-std",
@@ -132,7 +133,7 @@ const APART: [&str; 2] = ["fuzz/Cargo.toml", "xtask/no-std-probe/Cargo.toml"];
 /// Runs the steps named, or all; the last line is `N passed, M failed`.
 ///
 /// # Errors
-/// The names of the steps that failed.
+/// A step failed, or a word is no step.
 pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
     if words == ["--list"] {
         for step in &STEPS {
@@ -166,10 +167,14 @@ pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
         }
         results.push((step.name, result, start.elapsed()));
     }
-    Ok(tell(&results)?)
+    match tell(&results) {
+        0 => Ok(()),
+        _ => Err(Failure::Told),
+    }
 }
 
-fn tell(results: &[(&str, Result<(), String>, Duration)]) -> Result<(), String> {
+/// Prints the table; returns how many steps failed.
+fn tell(results: &[(&str, Result<(), String>, Duration)]) -> usize {
     println!("\n=== what came of it ===");
     for (name, result, time) in results {
         let verdict = if result.is_ok() { "ok" } else { "FAILED" };
@@ -180,20 +185,15 @@ fn tell(results: &[(&str, Result<(), String>, Duration)]) -> Result<(), String> 
         .filter(|(_, result, _)| result.is_err())
         .map(|(name, ..)| *name)
         .collect();
-    let problem = format!("failed: {}", failed.join(", "));
     if !failed.is_empty() {
-        println!("{problem}");
+        println!("failed: {}", failed.join(", "));
     }
     println!(
         "{} passed, {} failed",
         results.len() - failed.len(),
         failed.len()
     );
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(problem)
-    }
+    failed.len()
 }
 
 fn cargo(subcommand: &str, words: &[&str]) -> Result<(), String> {
@@ -260,15 +260,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_failure_is_enough_to_fail() {
+    fn failures_are_counted() {
         let time = Duration::from_secs(1);
-        assert_eq!(tell(&[("a", Ok(()), time)]), Ok(()));
+        assert_eq!(tell(&[("a", Ok(()), time)]), 0);
         let mixed = [
             ("a", Ok(()), time),
             ("b", Err("no".to_owned()), time),
             ("c", Ok(()), time),
         ];
-        assert_eq!(tell(&mixed), Err("failed: b".to_owned()));
+        assert_eq!(tell(&mixed), 1);
     }
 
     #[test]

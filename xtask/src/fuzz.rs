@@ -12,10 +12,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::tasks::Failure;
 use crate::{command, place};
 
-struct Target {
+/// A program in `fuzz/targets`.
+pub(crate) struct Target {
     name: &'static str,
     max_len: usize,
     seeds: fn() -> Vec<Vec<u8>>,
@@ -50,29 +50,22 @@ const FLAGS: &str = "-Zsanitizer=address --cfg fuzzing -Ccodegen-units=1 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
-/// Builds and runs the targets named, or all.
+/// Builds the targets and runs each for so many seconds.
 ///
 /// # Errors
 /// A crash, with the file that holds its input; a target that does not build.
-pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
-    let (targets, seconds) = parse(words).map_err(Failure::Usage)?;
+pub(crate) fn run(targets: &[&Target], seconds: u32) -> Result<(), String> {
     command::run(cargo("build").args(["--bins"]))?;
-    for target in targets {
-        fuzz(target, seconds)?;
-    }
-    Ok(())
+    targets.iter().try_for_each(|target| fuzz(target, seconds))
 }
 
-/// Every target for its default time, and the lints on their code.
+/// The lints on the targets' code, then every target for its default time.
 ///
 /// # Errors
 /// As [`run`].
 pub(crate) fn check() -> Result<(), String> {
     command::run(cargo("clippy").args(["--", "--deny", "warnings"]))?;
-    match run(&[]) {
-        Ok(()) => Ok(()),
-        Err(Failure::Task(problem) | Failure::Usage(problem)) => Err(problem),
-    }
+    run(&TARGETS.each_ref(), DEFAULT_SECONDS)
 }
 
 fn cargo(subcommand: &str) -> Command {
@@ -87,7 +80,11 @@ fn cargo(subcommand: &str) -> Command {
     cargo
 }
 
-fn parse(words: &[String]) -> Result<(Vec<&'static Target>, u32), String> {
+/// Reads the words behind `fuzz`: which targets, and for how long.
+///
+/// # Errors
+/// They are not understood.
+pub(crate) fn parse(words: &[String]) -> Result<(Vec<&'static Target>, u32), String> {
     let (mut targets, mut seconds) = (Vec::new(), DEFAULT_SECONDS);
     let mut words = words.iter();
     while let Some(word) = words.next() {

@@ -2,32 +2,42 @@
 
 use std::process::Command;
 
-use crate::tasks::Failure;
 use crate::{command, place};
 
-/// Rebuilds the guests; with `--check`, compares with the committed files instead.
+/// What the guests are built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To take the place of the committed ones.
+    Replace,
+    /// To be compared with them, byte for byte.
+    Compare,
+}
+
+/// Reads the words behind `guests`.
+///
+/// # Errors
+/// They are not understood.
+pub(crate) fn parse(words: &[String]) -> Result<Purpose, String> {
+    match words {
+        [] => Ok(Purpose::Replace),
+        [check] if check == "--check" => Ok(Purpose::Compare),
+        _ => Err(format!(
+            "`{}`: guests takes --check or nothing",
+            words.join(" ")
+        )),
+    }
+}
+
+/// Builds the guests.
 ///
 /// # Errors
 /// They do not build, or differ.
-pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    if !matches!(words[..], [] | ["--check"]) {
-        let word = words.join(" ");
-        return Err(Failure::Usage(format!(
-            "`{word}`: guests takes --check or nothing"
-        )));
-    }
+pub(crate) fn run(purpose: Purpose) -> Result<(), String> {
     let script = place::root().join("examples/guests/build.sh");
-    Ok(command::run(Command::new("sh").arg(script).args(words))?)
-}
-
-/// Compares the committed guests with what their sources build to.
-///
-/// # Errors
-/// As [`run`].
-pub(crate) fn check() -> Result<(), String> {
-    match run(&["--check".to_owned()]) {
-        Ok(()) => Ok(()),
-        Err(Failure::Task(problem) | Failure::Usage(problem)) => Err(problem),
+    let mut build = Command::new("sh");
+    build.arg(script);
+    if purpose == Purpose::Compare {
+        build.arg("--check");
     }
+    command::run(&mut build)
 }

@@ -12,6 +12,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// It was done, and something is wrong.
     Task(String),
+    /// As before, and what is wrong has been said, in the last line there is to be.
+    Told,
 }
 
 impl From<String> for Failure {
@@ -50,7 +52,10 @@ const TASKS: [Task; 9] = [
         name: "fuzz",
         arguments: "[TARGET...] [--seconds N]",
         help: "fuzzes each target (heap, allocator, environment) for N seconds, 20 by default",
-        run: fuzz::run,
+        run: |words| {
+            let (targets, seconds) = fuzz::parse(words).map_err(Failure::Usage)?;
+            Ok(fuzz::run(&targets, seconds)?)
+        },
     },
     Task {
         name: "sanitize",
@@ -68,7 +73,7 @@ const TASKS: [Task; 9] = [
         name: "guests",
         arguments: "[--check]",
         help: "rebuilds the example guests from source, or compares with what is committed",
-        run: guests::run,
+        run: |words| Ok(guests::run(guests::parse(words).map_err(Failure::Usage)?)?),
     },
     Task {
         name: "licences",
@@ -99,6 +104,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Told) => ExitCode::FAILURE,
         Err(Failure::Task(problem)) => {
             eprintln!("xtask: {problem}");
             ExitCode::FAILURE
