@@ -58,10 +58,7 @@ const CHOICES: [Choice; 8] = [
     Choice {
         package: "wasm-arena",
         program: "cache",
-        without: &[(
-            "no_secret_survives_any_way_a_memory_can_end",
-            "it leaks a budget of its own, to have it forever",
-        )],
+        without: &[],
     },
     Choice {
         package: "wasm-arena",
