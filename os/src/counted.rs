@@ -4,7 +4,7 @@ use core::fmt;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::{Facts, OsCall, OsError, PageSource, Protection};
+use crate::{Facts, OsCall, OsError, PageSource, Protection, ResourceLimits};
 
 const KINDS: usize = OsCall::ALL.len();
 
@@ -192,6 +192,10 @@ unsafe impl<P: PageSource> PageSource for Counted<P> {
     fn probe(&self, address: usize) -> Result<bool, OsError> {
         self.count(OsCall::Probe);
         self.inner.probe(address)
+    }
+
+    fn limits(&self) -> ResourceLimits {
+        self.inner.limits()
     }
 
     fn call_counts(&self) -> Option<CallCounts> {

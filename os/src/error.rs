@@ -30,11 +30,17 @@ pub enum OsCall {
     Resident,
     /// An address was tested for readability.
     Probe,
+    /// A block was asked of the C library's heap (`posix_memalign`).
+    Allocate,
+    /// A block of the C library's heap was resized (`realloc`).
+    Reallocate,
+    /// An option of the C library's heap was set (`mallopt`).
+    Configure,
 }
 
 impl OsCall {
     /// Every kind, in the order of the report.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Reserve,
         Self::Map,
         Self::Commit,
@@ -47,6 +53,9 @@ impl OsCall {
         Self::Prefault,
         Self::Resident,
         Self::Probe,
+        Self::Allocate,
+        Self::Reallocate,
+        Self::Configure,
     ];
 
     /// The name used in messages and reports: a stable, lower-case word.
@@ -65,6 +74,9 @@ impl OsCall {
             Self::Prefault => "prefault",
             Self::Resident => "resident",
             Self::Probe => "probe",
+            Self::Allocate => "allocate",
+            Self::Reallocate => "reallocate",
+            Self::Configure => "configure",
         }
     }
 }

@@ -7,7 +7,9 @@ use core::fmt;
 use core::num::NonZeroUsize;
 use core::ptr::NonNull;
 
-use crate::{CallCounts, Facts, Mutex, OsCall, OsError, PageSource, Protection, Reason};
+use crate::{
+    CallCounts, Facts, Mutex, OsCall, OsError, PageSource, Protection, Reason, ResourceLimits,
+};
 
 /// A page source that refuses chosen calls with [`Reason::Injected`] and passes on the others.
 ///
@@ -274,6 +276,10 @@ unsafe impl<P: PageSource> PageSource for FailAt<P> {
 
     fn probe(&self, address: usize) -> Result<bool, OsError> {
         self.inner.probe(address)
+    }
+
+    fn limits(&self) -> ResourceLimits {
+        self.inner.limits()
     }
 
     fn call_counts(&self) -> Option<CallCounts> {

@@ -19,6 +19,10 @@
 //! | [`Counted`] | any source, with every call counted by kind |
 //! | [`FailAt`] | any source, failing its nth call on purpose: for tests of error paths |
 //! | [`Mutex`] | the one lock of the house |
+//! | [`NativeHeap`] | a C library's heap that has arenas: QNX's, as `SystemHeap` there |
+//! | [`ResourceLimits`] | what the operating system lets this process have |
+//! | [`partition`] | adaptive partitions of QNX's scheduler |
+//! | [`qnx`] | QNX's versions and what each can do |
 #![no_std]
 #![deny(unsafe_op_in_unsafe_fn)]
 
@@ -27,8 +31,12 @@ mod counted;
 mod error;
 mod fail_at;
 mod fixed;
+mod limits;
 mod lock;
+mod native_heap;
 mod page_size;
+pub mod partition;
+pub mod qnx;
 mod source;
 mod sys;
 
@@ -36,7 +44,12 @@ pub use counted::{CallCounts, Counted};
 pub use error::{Errno, OsCall, OsError, Reason};
 pub use fail_at::FailAt;
 pub use fixed::{FixedMemory, FixedStorage};
+pub use limits::{Resource, ResourceLimits};
 pub use lock::{Mutex, MutexGuard, RawLock};
+pub use native_heap::{HeapUsage, NativeHeap};
 pub use page_size::PageSize;
+pub use qnx::{LargeBlocks, QnxProfile, QnxVersion};
 pub use source::{Facts, PageSource, Protection};
 pub use sys::OsPages;
+#[cfg(any(target_os = "nto", target_os = "qnx"))]
+pub use sys::SystemHeap;

@@ -2,7 +2,7 @@
 
 use core::ptr::NonNull;
 
-use crate::{CallCounts, OsError, PageSize};
+use crate::{CallCounts, OsError, PageSize, ResourceLimits};
 
 /// What may be done with a host page.
 ///
@@ -204,6 +204,12 @@ pub unsafe trait PageSource {
     /// Not available here: see [`Facts::can_probe`].
     fn probe(&self, address: usize) -> Result<bool, OsError>;
 
+    /// What the process may have, if this source has a process around it. A few system calls;
+    /// never fails: what cannot be learnt is missing.
+    fn limits(&self) -> ResourceLimits {
+        ResourceLimits::NONE
+    }
+
     /// Calls made so far, by kind, if this source counts them: see [`Counted`](crate::Counted).
     fn call_counts(&self) -> Option<CallCounts> {
         None
@@ -275,6 +281,10 @@ unsafe impl<P: PageSource + ?Sized> PageSource for &P {
 
     fn probe(&self, address: usize) -> Result<bool, OsError> {
         (**self).probe(address)
+    }
+
+    fn limits(&self) -> ResourceLimits {
+        (**self).limits()
     }
 
     fn call_counts(&self) -> Option<CallCounts> {

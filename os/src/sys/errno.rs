@@ -2,6 +2,7 @@
 
 use core::ffi::c_int;
 
+use super::c_library as libc;
 use crate::{Errno, Reason};
 
 #[cfg(any(target_os = "linux", target_os = "dragonfly"))]
@@ -22,6 +23,15 @@ pub(super) fn last() -> c_int {
     let number = unsafe { location() };
     // SAFETY: the C library keeps the number of a live thread at this address, for that thread.
     unsafe { number.read() }
+}
+
+/// Forgets the number, where a result alone does not tell success from failure.
+#[cfg(any(target_os = "nto", target_os = "qnx"))]
+pub(super) fn clear() {
+    // SAFETY: the function has no preconditions.
+    let number = unsafe { location() };
+    // SAFETY: as above; the number is this thread's to write.
+    unsafe { number.write(0) };
 }
 
 /// The same, as the reason of a refusal.

@@ -8,7 +8,7 @@ use core::ffi::{c_int, c_long};
 use core::ptr::{NonNull, null, null_mut};
 use core::sync::atomic::AtomicU32;
 
-pub(super) use super::unix::{commit, lock, page_size, protect, resident, unlock, unmap};
+pub(super) use super::unix::{commit, limits, lock, page_size, protect, resident, unlock, unmap};
 use super::{errno, unix};
 use crate::{Errno, Facts, Protection, Reason};
 

@@ -12,7 +12,10 @@
 //!
 //! An arm also supplies the two primitives under the lock of this crate: `wait` returns when
 //! woken, or when the word does not hold what was expected, or for no reason at all; `wake_one`
-//! wakes one waiter if there is one.
+//! wakes one waiter if there is one. And it tells the process's limits, and passes commands to the
+//! scheduler if that takes any.
+//!
+//! On QNX there is one more file: the C library's heap, which has arenas.
 #![allow(
     unexpected_cfgs,
     reason = "compilers before 1.97 have no `qnx` among their systems"
@@ -21,7 +24,7 @@
 use core::ptr::NonNull;
 
 use crate::check::{check_length, check_range};
-use crate::{Facts, OsCall, OsError, PageSource, Protection, Reason};
+use crate::{Facts, OsCall, OsError, PageSource, Protection, Reason, ResourceLimits};
 
 #[cfg(unix)]
 mod errno;
@@ -33,8 +36,22 @@ mod unix;
 mod platform;
 
 #[cfg(any(target_os = "nto", target_os = "qnx"))]
-#[path = "qnx.rs"]
+#[path = "qnx/pages.rs"]
 mod platform;
+
+#[cfg(any(target_os = "nto", target_os = "qnx"))]
+#[path = "qnx/c_library.rs"]
+mod c_library;
+
+#[cfg(all(unix, not(any(target_os = "nto", target_os = "qnx"))))]
+use libc as c_library;
+
+#[cfg(any(target_os = "nto", target_os = "qnx"))]
+#[path = "qnx/heap.rs"]
+mod heap;
+
+#[cfg(any(target_os = "nto", target_os = "qnx"))]
+pub use heap::SystemHeap;
 
 #[cfg(all(
     unix,
@@ -52,7 +69,22 @@ mod platform;
 #[path = "none.rs"]
 mod platform;
 
+#[cfg(any(target_os = "nto", target_os = "qnx"))]
+pub(crate) use platform::scheduler_control;
 pub(crate) use platform::{wait, wake_one};
+
+/// Elsewhere no scheduler takes commands.
+///
+/// # Safety
+/// Nothing is asked: the command is refused unread.
+#[cfg(not(any(target_os = "nto", target_os = "qnx")))]
+pub(crate) const unsafe fn scheduler_control(
+    _command: core::ffi::c_int,
+    _data: *mut core::ffi::c_void,
+    _len: usize,
+) -> Result<(), Reason> {
+    Err(Reason::Unsupported)
+}
 
 /// The pages of the operating system this program runs on.
 ///
@@ -195,5 +227,9 @@ unsafe impl PageSource for OsPages {
 
     fn probe(&self, address: usize) -> Result<bool, OsError> {
         answer(OsCall::Probe, address, 1, platform::probe(address))
+    }
+
+    fn limits(&self) -> ResourceLimits {
+        platform::limits()
     }
 }

@@ -7,7 +7,7 @@ use core::hint::spin_loop;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU32;
 
-use crate::{Facts, PageSize, Protection, Reason};
+use crate::{Facts, PageSize, Protection, Reason, ResourceLimits};
 
 const NOMINAL_PAGE_SIZE: PageSize = PageSize::new(4096).unwrap();
 
@@ -85,3 +85,7 @@ pub(crate) fn wait(_word: &AtomicU32, _expected: u32) {
 
 /// Waiters poll, so there is nobody to wake.
 pub(crate) fn wake_one(_word: &AtomicU32) {}
+
+pub(super) const fn limits() -> ResourceLimits {
+    ResourceLimits::NONE
+}

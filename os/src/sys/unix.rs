@@ -8,7 +8,7 @@ use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::errno;
+use super::{c_library as libc, errno};
 use crate::{PageSize, Protection, Reason};
 
 /// Zero until the page size was asked for.
@@ -196,6 +196,34 @@ pub(super) fn resident(address: NonNull<u8>, len: usize) -> Result<usize, Reason
     Ok(resident_pages * page)
 }
 
+/// The limits of the process. Asked anew each time, since they can be changed at any time.
+#[cfg(not(any(target_os = "nto", target_os = "qnx")))]
+pub(super) fn limits() -> crate::ResourceLimits {
+    let limit = |resource| {
+        let mut limit = libc::rlimit {
+            rlim_cur: libc::RLIM_INFINITY,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: the place for the answer is a live local of the type the call writes.
+        let status = unsafe { libc::getrlimit(resource, &raw mut limit) };
+        (status == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+    };
+    // SAFETY: the call has no preconditions.
+    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+    crate::ResourceLimits {
+        data: limit(libc::RLIMIT_DATA),
+        // The kernel of OpenBSD has no limit of this kind.
+        #[cfg(not(target_os = "openbsd"))]
+        address_space: limit(libc::RLIMIT_AS),
+        locked_memory: limit(libc::RLIMIT_MEMLOCK),
+        physical_memory: u64::try_from(pages)
+            .ok()
+            .filter(|&pages| pages > 0)
+            .and_then(|pages| pages.checked_mul(page_size().get() as u64)),
+        ..crate::ResourceLimits::NONE
+    }
+}
+
 /// Waits for a word to change where the system offers no wait on an address.
 ///
 /// Giving up the processor alone would not do: a waiter of a higher real-time priority would be
@@ -210,7 +238,7 @@ pub(super) fn sleep_while_equal(word: &core::sync::atomic::AtomicU32, expected: 
     }
     let pause = libc::timespec {
         tv_sec: 0,
-        tv_nsec: PAUSE_NANOSECONDS.into(),
+        tv_nsec: PAUSE_NANOSECONDS as _,
     };
     // SAFETY: the time is a live local, and nobody asks for the remainder. An early return is
     // allowed by what `wait` promises.

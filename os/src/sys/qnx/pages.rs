@@ -10,30 +10,17 @@
 //! Contents are dropped by putting fresh pages in the place of the old. A system may want an
 //! ability for `MAP_FIXED`; without it a decommit is refused and a discard fills with zeros.
 //!
-//! This arm is compile-checked; it has not been run on a target by the authors.
+//! This code is executed by `cargo xtask qnx`, over a stand-in for the C library; it has not been
+//! run on a QNX kernel by the authors.
 
-use core::ffi::c_int;
+use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU32;
 
-use super::unix;
+use super::c_library::{self, EPERM, MAP_LAZY};
 pub(super) use super::unix::{commit, lock, page_size, protect, unlock, unmap};
-use crate::{Errno, Facts, Protection, Reason};
-
-/// `MAP_LAZY` of `sys/mman.h`, the same in SDP 6.5, 6.6, 7.0, 7.1 and 8.0; the `libc` crate lacks
-/// it.
-const MAP_LAZY: c_int = 0x80;
-
-// The same header in all those versions; these differ from every other Unix, so a wrong binding
-// would be found here and not by a kernel that refuses or misreads them.
-const _: () = assert!(libc::PROT_NONE == 0);
-const _: () = assert!(libc::PROT_READ == 0x100);
-const _: () = assert!(libc::PROT_WRITE == 0x200);
-const _: () = assert!(libc::PROT_EXEC == 0x400);
-const _: () = assert!(libc::MAP_PRIVATE == 2);
-const _: () = assert!(libc::MAP_FIXED == 0x10);
-const _: () = assert!(libc::MAP_ANON == 0x0008_0000);
-const _: () = assert!(libc::_SC_PAGESIZE == 11);
+use super::{errno, unix};
+use crate::{Errno, Facts, Protection, Reason, ResourceLimits};
 
 pub(super) fn facts() -> Facts {
     Facts {
@@ -66,7 +53,7 @@ pub(super) unsafe fn decommit(address: NonNull<u8>, len: usize) -> Result<(), Re
 pub(super) unsafe fn discard(address: NonNull<u8>, len: usize) -> Result<(), Reason> {
     // SAFETY: whole pages of one live run whose contents are given up.
     match unsafe { unix::replace(address, len, Protection::ReadWrite, MAP_LAZY) } {
-        Err(Reason::Errno(Errno(libc::EPERM))) => {
+        Err(Reason::Errno(Errno(EPERM))) => {
             // SAFETY: refused before anything was changed; the range is writable.
             unsafe { unix::fill_with_zeros(address, len) };
             Ok(())
@@ -99,3 +86,59 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32) {
 
 /// Waiters wake by themselves.
 pub(crate) fn wake_one(_word: &AtomicU32) {}
+
+/// A limit of the process in bytes, if there is one.
+#[cfg(target_pointer_width = "64")]
+fn limit(resource: c_int) -> Option<u64> {
+    let mut limit = c_library::rlimit {
+        rlim_cur: c_library::RLIM_INFINITY,
+        rlim_max: c_library::RLIM_INFINITY,
+    };
+    // SAFETY: the place for the answer is a live local of the type the call writes.
+    let status = unsafe { c_library::getrlimit(resource, &raw mut limit) };
+    (status == 0 && limit.rlim_cur < c_library::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+/// The kinds of qnx-facts §7.1 that bind memory, and the size of the machine's (§7.2).
+///
+/// 32-bit targets are told the machine's only: which of two structs their `getrlimit` fills is not
+/// known.
+pub(super) fn limits() -> ResourceLimits {
+    // SAFETY: the call has no preconditions.
+    let pages = unsafe { c_library::sysconf(c_library::_SC_PHYS_PAGES) };
+    let limits = ResourceLimits {
+        physical_memory: u64::try_from(pages)
+            .ok()
+            .filter(|&pages| pages > 0)
+            .and_then(|pages| pages.checked_mul(page_size().get() as u64)),
+        ..ResourceLimits::NONE
+    };
+    #[cfg(target_pointer_width = "64")]
+    let limits = ResourceLimits {
+        data: limit(c_library::RLIMIT_DATA),
+        address_space: limit(c_library::RLIMIT_AS),
+        locked_memory: limit(c_library::RLIMIT_MEMLOCK),
+        least_free_thousandths: limit(c_library::RLIMIT_FREEMEM)
+            .and_then(|thousandths| u16::try_from(thousandths).ok()),
+        ..limits
+    };
+    limits
+}
+
+/// A command to the scheduler (`SchedCtl`, qnx-facts §7.4).
+///
+/// # Safety
+/// `data` is what the command reads and writes, and is `len` bytes long.
+pub(crate) unsafe fn scheduler_control(
+    command: c_int,
+    data: *mut c_void,
+    len: usize,
+) -> Result<(), Reason> {
+    // SAFETY: the caller's promise, passed on unchanged.
+    let status = unsafe { c_library::SchedCtl(command, data, len) };
+    if status == -1 {
+        Err(errno::last_reason())
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,2 @@
+//! Conformance
+#![no_std]
