@@ -2,6 +2,11 @@
 //!
 //! The calls themselves are in the platform's files. Every number names its section of `qnx-facts`.
 
+use crate::Errno;
+
+/// The error number for a value that is refused (qnx-facts §8.1).
+pub const EINVAL: Errno = Errno(22);
+
 pub mod heap_command;
 mod version;
 

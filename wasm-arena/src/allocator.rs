@@ -204,14 +204,21 @@ impl<R: ArenasRef> Allocator<R> {
             .unwrap_or(usize::MAX)
     }
 
-    /// Bytes a budget is charged for a memory of this size.
-    fn cost(&self, size: usize) -> usize {
-        let guards = if self.arenas().system().facts().guards_cost_memory {
+    /// Bytes a budget is charged for a memory of this size in a region of this capacity: what can
+    /// occupy memory, whether or not it was written.
+    fn cost(&self, size: usize, capacity: usize) -> usize {
+        let facts = self.arenas().system().facts();
+        let guards = if facts.guards_cost_memory {
             self.statistics.guard_before_bytes + self.statistics.guard_after_bytes
         } else {
             0
         };
-        self.whole_pages(size).saturating_add(guards)
+        let data = if facts.pages.reserves_for_free {
+            size
+        } else {
+            capacity
+        };
+        self.whole_pages(data).saturating_add(guards)
     }
 }
 

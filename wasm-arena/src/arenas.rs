@@ -20,7 +20,7 @@ mod reference;
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use os::{Mutex, OsCall, PageSource};
+use os::{Mutex, OsCall, PageSource, Resource, ResourceLimits};
 
 use crate::{
     AllocError, ArenaOptions, ArenaSystem, ArenasStatistics, ConfigOption, EffectiveConfiguration,
@@ -50,6 +50,7 @@ pub struct Arenas<S: ArenaSystem> {
 struct State {
     options: ArenaOptions,
     effective: EffectiveConfiguration,
+    limits: ResourceLimits,
     live: List,
     cache: RegionCache,
     next_id: MemoryId,
@@ -72,6 +73,7 @@ impl<S: ArenaSystem> Arenas<S> {
             state: Mutex::new(State {
                 options: ArenaOptions::DEFAULT,
                 effective: EffectiveConfiguration::empty(),
+                limits: ResourceLimits::NONE,
                 live: List::EMPTY,
                 cache: RegionCache::EMPTY,
                 next_id: MemoryId::FIRST,
@@ -115,12 +117,18 @@ impl<S: ArenaSystem> Arenas<S> {
                 ConfigOption::MemoryHold,
                 OptionValue::Switch(options.memory_hold),
             ),
+            (
+                ConfigOption::RestoreOnDrop,
+                OptionValue::Switch(options.restore_on_drop),
+            ),
         ] {
             effective.applied(option, value);
         }
         self.system.configure(&options, &mut effective)?;
+        let limits = self.system.source().limits();
         {
             let mut state = self.state.lock();
+            state.limits = limits;
             state.options = options;
             state.effective = effective;
         }
@@ -134,10 +142,13 @@ impl<S: ArenaSystem> Arenas<S> {
         self.state.lock().options
     }
 
-    /// What became of the settings asked for.
+    /// What became of the settings asked for, as things stand now: a setting that belongs to the
+    /// process may have been overruled since. No system call.
     #[must_use]
     pub fn effective_configuration(&self) -> EffectiveConfiguration {
-        self.state.lock().effective
+        let mut effective = self.state.lock().effective;
+        self.system.review(&mut effective);
+        effective
     }
 
     /// The arena system below.
@@ -163,6 +174,47 @@ impl<S: ArenaSystem> Arenas<S> {
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         self.sealed.load(Ordering::Acquire)
+    }
+
+    /// The limits of the process, as they were when these arenas were last configured.
+    #[must_use]
+    pub fn resource_limits(&self) -> ResourceLimits {
+        self.state.lock().limits
+    }
+
+    /// Refuses what the limits of the process cannot allow, counting only what these arenas hold:
+    /// an answer with numbers, before the operating system gives one without. Address space counts
+    /// when it is reserved, data when it can be written, unless reserving costs it already.
+    pub(crate) fn check_limits(&self, reserve: usize, open: usize) -> Result<(), AllocError> {
+        let free = self.system.facts().pages.reserves_for_free;
+        let state = self.state.lock();
+        let reserved = state.counts.reserved_bytes;
+        let (data, more_data) = if free {
+            (self.accessible.load(Ordering::Relaxed), open)
+        } else {
+            (reserved, reserve)
+        };
+        for (resource, limit, held, requested) in [
+            (
+                Resource::AddressSpace,
+                state.limits.address_space,
+                reserved,
+                reserve,
+            ),
+            (Resource::Data, state.limits.data, data, more_data),
+        ] {
+            if let Some(limit) = limit
+                && held.saturating_add(requested) as u64 > limit
+            {
+                return Err(AllocError::BeyondResourceLimit {
+                    resource,
+                    requested,
+                    held,
+                    limit,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Refuses if a call is not allowed.

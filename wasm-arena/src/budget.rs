@@ -17,6 +17,8 @@
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use os::ResourceLimits;
+
 use crate::AllocError;
 
 /// A ceiling in bytes.
@@ -63,6 +65,23 @@ impl MemoryBudget {
     #[must_use]
     pub const fn with_parent(name: &'static str, limit: usize, parent: BudgetRef) -> Self {
         Self::under(name, limit, Some(parent))
+    }
+
+    /// A budget of what the limits of the process leave at most: the least of them, whatever else
+    /// the process has taken already. `None` if nothing limits it.
+    ///
+    /// ```
+    /// use os::{OsPages, PageSource};
+    /// use wasm_arena::MemoryBudget;
+    ///
+    /// let limits = OsPages::new().limits();
+    /// let machine = MemoryBudget::from_limits("machine", &limits).expect("a machine has an end");
+    /// assert!(machine.limit() as u64 <= limits.physical_memory.unwrap_or(u64::MAX));
+    /// ```
+    #[must_use]
+    pub fn from_limits(name: &'static str, limits: &ResourceLimits) -> Option<Self> {
+        let (_, limit) = limits.least()?;
+        Some(Self::new(name, usize::try_from(limit).unwrap_or(usize::MAX)))
     }
 
     const fn under(name: &'static str, limit: usize, parent: Option<BudgetRef>) -> Self {

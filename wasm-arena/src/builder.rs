@@ -8,14 +8,11 @@ use os::Protection;
 use crate::options::{GrowthPolicy, GrowthRoom, GuardSize, RoomAccess};
 use crate::{
     AllocError, Allocator, ArenaOptions, ArenaSystem, Arenas, ArenasRef, BudgetRef, MappedPages,
-    MemoryOptions, PortableArenas, VerificationLevel,
+    MemoryOptions, NativeArenas, SystemPages, VerificationLevel,
 };
 
-/// The operating system's pages, with every call counted.
-pub type SystemPages = os::Counted<os::OsPages>;
-
 /// The arenas of [`QnxArenaAllocator`] when it is built on its own.
-pub type SystemArenas = Arenas<PortableArenas<SystemPages>>;
+pub type SystemArenas = Arenas<NativeArenas>;
 
 /// The arenas of [`QnxAllocator`] when it is built on its own.
 pub type SystemMappings = Arenas<MappedPages<SystemPages>>;
@@ -60,7 +57,7 @@ pub struct QnxArenaAllocatorConfig {
 ///     .expect("Failed to create arena allocator");
 /// # assert_eq!(allocator.verification_level(), VerificationLevel::Full);
 /// ```
-pub type QnxArenaAllocatorBuilder = AllocatorBuilder<PortableArenas<SystemPages>>;
+pub type QnxArenaAllocatorBuilder = AllocatorBuilder<NativeArenas>;
 
 /// Builds a [`QnxAllocator`]. Arena settings are reported as unsupported: it has no arenas.
 ///
@@ -184,6 +181,13 @@ impl<S: ArenaSystem> AllocatorBuilder<S> {
     #[must_use]
     pub const fn with_preallocation(mut self, bytes: usize) -> Self {
         self.config.arenas.preallocate = bytes;
+        self
+    }
+
+    /// See [`ArenaOptions::restore_on_drop`].
+    #[must_use]
+    pub const fn with_restore_on_drop(mut self, restore: bool) -> Self {
+        self.config.arenas.restore_on_drop = restore;
         self
     }
 

@@ -3,6 +3,8 @@
 
 use core::fmt;
 
+use os::QnxVersion;
+
 /// A setting that can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -18,6 +20,7 @@ pub enum ConfigOption {
     MemoryHold,
     MonotonicGrowth,
     Preallocate,
+    RestoreOnDrop,
     GuardBefore,
     GuardAfter,
     GuardProtection,
@@ -33,7 +36,7 @@ pub enum ConfigOption {
 
 impl ConfigOption {
     /// Every option, in the order of the report.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ArenaSize,
         Self::ArenaCacheMaxBlocks,
         Self::ArenaCacheMaxSize,
@@ -41,6 +44,7 @@ impl ConfigOption {
         Self::MemoryHold,
         Self::MonotonicGrowth,
         Self::Preallocate,
+        Self::RestoreOnDrop,
         Self::GuardBefore,
         Self::GuardAfter,
         Self::GuardProtection,
@@ -65,6 +69,7 @@ impl ConfigOption {
             Self::MemoryHold => "memory-hold",
             Self::MonotonicGrowth => "monotonic-growth",
             Self::Preallocate => "preallocate",
+            Self::RestoreOnDrop => "restore-on-drop",
             Self::GuardBefore => "guard-before",
             Self::GuardAfter => "guard-after",
             Self::GuardProtection => "guard-protection",
@@ -124,6 +129,30 @@ pub enum Limitation {
     NoArenas,
     /// This arena system has no `realloc` of its own.
     NoReallocate,
+    /// Memory that is locked is never handed to `realloc`: it could come back without its lock.
+    NoReallocateLocked,
+    /// The platform's heap reads it from the environment, before the program starts, and nowhere
+    /// else.
+    EnvironmentOnly {
+        /// What to set, and to what.
+        variable: &'static str,
+    },
+    /// This version of the platform has no such setting.
+    NotInVersion {
+        /// The version.
+        version: QnxVersion,
+    },
+    /// This version has no such setting; another one, which comes closest, was set instead.
+    ByAnotherSetting {
+        /// Its name in the platform's documentation.
+        setting: &'static str,
+    },
+    /// The platform's heap refused its documented maximum; the next lower value is in force.
+    MaximumRefused,
+    /// The process has another value in force. What is only a default here does not replace it.
+    SetByProcess,
+    /// What was in force before cannot be learnt, so the documented default is put back.
+    PreviousUnknown,
 }
 
 impl fmt::Display for Limitation {
@@ -133,6 +162,28 @@ impl fmt::Display for Limitation {
             Self::NoLocking => "this page source cannot lock pages in memory",
             Self::NoArenas => "this system maps every memory by itself and has no arenas",
             Self::NoReallocate => "this system has no reallocation of its own",
+            Self::NoReallocateLocked => "locked memory is never reallocated, it moves instead",
+            Self::EnvironmentOnly { variable } => {
+                return write!(
+                    f,
+                    "the C library takes it from the environment only, before the program starts: \
+                     set {variable}"
+                );
+            }
+            Self::NotInVersion { version } => {
+                return write!(f, "{version} has no such setting");
+            }
+            Self::ByAnotherSetting { setting } => {
+                return write!(
+                    f,
+                    "this version has no such setting, {setting} was set instead"
+                );
+            }
+            Self::MaximumRefused => "the C library refuses its documented maximum",
+            Self::SetByProcess => "the process has set another value, which a default leaves alone",
+            Self::PreviousUnknown => {
+                "what was in force before cannot be learnt, the documented default is put back"
+            }
         })
     }
 }
@@ -145,6 +196,10 @@ pub enum Outcome {
     Applied,
     /// In force with another value, because the platform takes no other.
     Clamped(Limitation),
+    /// In force for the regions kept here, but not in the platform's own heap, or not as asked.
+    Partial(Limitation),
+    /// It was in force, until another allocator of the same process set another value.
+    Overruled,
     /// Not in force here.
     Unsupported(Limitation),
 }
@@ -154,9 +209,22 @@ impl fmt::Display for Outcome {
         match self {
             Self::Applied => f.write_str("applied"),
             Self::Clamped(why) => write!(f, "clamped: {why}"),
+            Self::Partial(why) => write!(f, "in part: {why}"),
+            Self::Overruled => f.write_str("overruled by another allocator of this process"),
             Self::Unsupported(why) => write!(f, "not supported here: {why}"),
         }
     }
+}
+
+/// How far a setting reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Scope {
+    /// This memory, or the memories on these arenas.
+    #[default]
+    Own,
+    /// The whole process: the platform's heap, and everybody who uses it.
+    Process,
 }
 
 /// One option of an [`EffectiveConfiguration`].
@@ -170,11 +238,43 @@ pub struct EffectiveOption {
     pub in_force: OptionValue,
     /// How that came about.
     pub outcome: Outcome,
+    /// How far it reaches.
+    pub scope: Scope,
+    /// The value that another live allocator of this process had asked for, and that this one
+    /// replaced: two configurations are at odds.
+    pub displaced: Option<OptionValue>,
+}
+
+impl EffectiveOption {
+    /// An option that concerns nobody else.
+    #[must_use]
+    pub const fn own(
+        option: ConfigOption,
+        asked: OptionValue,
+        in_force: OptionValue,
+        outcome: Outcome,
+    ) -> Self {
+        Self {
+            option,
+            asked,
+            in_force,
+            outcome,
+            scope: Scope::Own,
+            displaced: None,
+        }
+    }
 }
 
 impl fmt::Display for EffectiveOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ({})", self.option, self.in_force, self.outcome)
+        write!(f, "{}: {} ({}", self.option, self.in_force, self.outcome)?;
+        if self.scope == Scope::Process {
+            f.write_str("; for the whole process")?;
+        }
+        if let Some(displaced) = self.displaced {
+            write!(f, "; replaces {displaced} of another allocator")?;
+        }
+        f.write_str(")")
     }
 }
 
@@ -222,12 +322,7 @@ impl EffectiveConfiguration {
 
     /// Notes an option that is in force as asked.
     pub fn applied(&mut self, option: ConfigOption, value: OptionValue) {
-        self.set(EffectiveOption {
-            option,
-            asked: value,
-            in_force: value,
-            outcome: Outcome::Applied,
-        });
+        self.set(EffectiveOption::own(option, value, value, Outcome::Applied));
     }
 
     /// Notes what became of an option, in place of what was known of it.
@@ -274,12 +369,12 @@ mod tests {
     fn deviations_are_found_and_said() {
         let mut all = EffectiveConfiguration::empty();
         all.applied(ConfigOption::ArenaSize, OptionValue::Bytes(4096));
-        let deviation = EffectiveOption {
-            option: ConfigOption::GuardAfter,
-            asked: OptionValue::Bytes(4096),
-            in_force: OptionValue::Bytes(0),
-            outcome: Outcome::Unsupported(Limitation::NoProtection),
-        };
+        let deviation = EffectiveOption::own(
+            ConfigOption::GuardAfter,
+            OptionValue::Bytes(4096),
+            OptionValue::Bytes(0),
+            Outcome::Unsupported(Limitation::NoProtection),
+        );
         all.set(deviation);
         assert_eq!(all.first_deviation(), Some(&deviation));
         assert_eq!(

@@ -8,7 +8,7 @@
 use core::fmt;
 
 use arena_heap::{ConfigError, HeapError};
-use os::{OsCall, OsError};
+use os::{OsCall, OsError, Resource};
 
 use crate::ConfigOption;
 
@@ -69,7 +69,25 @@ pub enum AllocError {
         /// Its limit, in bytes.
         limit: usize,
     },
-    /// The page source refused.
+    /// More than the process may have: refused before the operating system was asked.
+    BeyondResourceLimit {
+        /// Which limit.
+        resource: Resource,
+        /// Bytes asked for.
+        requested: usize,
+        /// Bytes that these arenas hold of it already; other parts of the process may hold more.
+        held: usize,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// More than this project asks one block of the C library's heap to hold (qnx-facts §3.3).
+    BeyondBlockLimit {
+        /// Bytes asked for, guards and room included.
+        requested: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The page source, or the C library's heap, refused.
     Os(OsError),
     /// The heap that keeps the books refused.
     Heap(HeapError),
@@ -183,6 +201,21 @@ impl fmt::Display for AllocError {
                 f,
                 "budget \"{budget}\" refused {requested} bytes: \
                  {available} of its {limit} bytes are left"
+            ),
+            Self::BeyondResourceLimit {
+                resource,
+                requested,
+                held,
+                limit,
+            } => write!(
+                f,
+                "{requested} bytes more exceed the limit for {resource} of {limit} bytes, \
+                 of which {held} are held already"
+            ),
+            Self::BeyondBlockLimit { requested, limit } => write!(
+                f,
+                "a block of {requested} bytes exceeds what a heap of this kind is asked for \
+                 ({limit} bytes)"
             ),
             Self::Os(error) => error.fmt(f),
             Self::Heap(error) => error.fmt(f),

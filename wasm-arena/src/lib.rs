@@ -76,10 +76,10 @@ pub use arenas::{AddressDescription, Arenas, ArenasRef, Busy, MemoryId};
 pub use budget::{BudgetCharge, BudgetRef, MemoryBudget};
 pub use builder::{
     AllocatorBuilder, QnxAllocator, QnxAllocatorBuilder, QnxArenaAllocator,
-    QnxArenaAllocatorBuilder, QnxArenaAllocatorConfig, SystemArenas, SystemMappings, SystemPages,
+    QnxArenaAllocatorBuilder, QnxArenaAllocatorConfig, SystemArenas, SystemMappings,
 };
 pub use effective::{
-    ConfigOption, EffectiveConfiguration, EffectiveOption, Limitation, OptionValue, Outcome,
+    ConfigOption, EffectiveConfiguration, EffectiveOption, Limitation, OptionValue, Outcome, Scope,
 };
 pub use error::AllocError;
 pub use linear_memory::{LinearMemory, LittleEndian};
@@ -92,7 +92,7 @@ pub use protection_map::LIMIT as PROTECTED_RANGES_LIMIT;
 pub use region::{RegionLayout, RegionPart, RegionRequest};
 pub use statistics::{ArenasStatistics, MemoryStatistics};
 pub use system::{
-    ArenaSystem, BookkeepingReport, MappedPages, PageSystem, PortableArenas, Region, SystemFacts,
-    Unreturned,
+    ArenaSystem, BookkeepingReport, LibcArenas, MappedPages, NativeArenas, PageSystem,
+    PortableArenas, Region, SystemFacts, SystemPages, Unreturned,
 };
 pub use units::{WASM_PAGE_SIZE, bytes_to_pages, pages_to_bytes};

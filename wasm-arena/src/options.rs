@@ -40,6 +40,10 @@ pub struct ArenaOptions {
     pub monotonic_growth: bool,
     /// Bytes of arenas taken beforehand for the arenas' own small blocks. Default 0.
     pub preallocate: usize,
+    /// Where settings belong to the process (QNX's C library): put back what was in force before
+    /// when the arenas are dropped, unless another allocator has set something else meanwhile. Off,
+    /// because others may have come to rely on the settings. Default false.
+    pub restore_on_drop: bool,
 }
 
 impl ArenaOptions {
@@ -52,6 +56,7 @@ impl ArenaOptions {
         memory_hold: false,
         monotonic_growth: false,
         preallocate: 0,
+        restore_on_drop: false,
     };
 
     /// Whether a cache that would hold `blocks` regions and `bytes` bytes is within the limits.
@@ -99,8 +104,10 @@ pub enum GrowthPolicy {
     /// The maximum is reserved at allocation, so that every growth is in place. The base never
     /// changes. Needs a maximum. Where reserving is not free, the maximum costs its full size.
     ReserveMaximum,
-    /// The platform's `realloc`. Guards are down while it runs. Only for native arena systems;
-    /// elsewhere it is reported as unsupported and [`MoveWhenFull`](Self::MoveWhenFull) is in force.
+    /// The platform's `realloc`. **Guards are down while it runs**: nothing else may run in the
+    /// memory meanwhile. Only for arena systems over a C library's heap, and only while all of the
+    /// data has its plain protection; otherwise [`MoveWhenFull`](Self::MoveWhenFull) is in force,
+    /// which is not slower: a `realloc` of so large a block copies it too.
     Reallocate,
 }
 

@@ -34,6 +34,9 @@ pub struct MemoryStatistics {
     pub protects: usize,
     /// Resets to the initial size.
     pub resets: usize,
+    /// The guards could not be put back after a reallocation: the memory is whole, but a stray
+    /// access beside it goes unnoticed. See [`GrowthPolicy`](crate::GrowthPolicy).
+    pub guards_down: bool,
     /// Whether the region came from the cache.
     pub from_cache: bool,
 }

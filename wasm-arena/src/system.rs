@@ -4,16 +4,20 @@
 //! nothing about limits or reuse, and is called only when memory really has to come from or go to
 //! the operating system: the layer above ([`Arenas`](crate::Arenas)) keeps released regions.
 
+mod libc_arenas;
+mod native;
 mod page_system;
 mod settings;
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use os::{PageSource, Protection};
+use os::{OsCall, OsError, PageSource, Protection, Reason};
 
 use crate::{AllocError, ArenaOptions, EffectiveConfiguration, RegionLayout};
 
+pub use libc_arenas::LibcArenas;
+pub use native::{NativeArenas, SystemPages};
 pub use page_system::{MappedPages, PageSystem, PortableArenas};
 
 /// What an arena system is and can do. The answers never change during its life.
@@ -27,6 +31,9 @@ pub struct SystemFacts {
     pub guards_cost_memory: bool,
     /// It has a reallocation of its own: see [`GrowthPolicy`](crate::GrowthPolicy).
     pub reallocates: bool,
+    /// Regions are runs of the page source: their pages may be discarded to zero them, and giving
+    /// them back undoes a lock. Pages inside a heap's blocks are neither replaced nor left locked.
+    pub regions_are_runs: bool,
 }
 
 /// One guarded run of address space, owned by whoever holds this value.
@@ -36,15 +43,20 @@ pub struct SystemFacts {
 ///           |       |◀──────── capacity ─────────────────▶|       |
 /// ```
 ///
-/// Invariants, kept by the arena system that made it: (1) the run of `run_len` bytes from `start`
-/// is live and belongs to this value alone; (2) exactly `accessible` bytes from the base can be
-/// accessed (the layers above may have changed their protection); (3) `accessible` is a multiple of
-/// the host page and at most the capacity.
+/// The run may begin before the region does, where a system has to align it.
+///
+/// Invariants, kept by the arena system that made it: (1) the run of `run_len` bytes is live and
+/// belongs to this value alone, and the region lies inside it; (2) exactly `accessible` bytes from
+/// the base can be accessed (the layers above may have changed their protection); (3) `accessible`
+/// is a multiple of the host page and at most the capacity.
 #[derive(Debug)]
 pub struct Region {
+    run: NonNull<u8>,
     start: NonNull<u8>,
     run_len: usize,
     accessible: usize,
+    ever_accessible: usize,
+    guarded: bool,
     layout: RegionLayout,
 }
 
@@ -65,17 +77,50 @@ impl Region {
         layout: RegionLayout,
     ) -> Self {
         Self {
+            run: start,
             start,
             run_len,
             accessible: layout.opened(),
+            ever_accessible: layout.opened(),
+            guarded: true,
             layout,
         }
     }
 
-    /// Where the run starts: the front guard, if there is one.
+    /// The same region, in a run that begins `lead` bytes before it and is longer by as much.
+    ///
+    /// # Safety
+    /// These bytes belong to the run too, as invariant 1 has it.
+    #[must_use]
+    pub const unsafe fn with_lead(mut self, lead: usize) -> Self {
+        // SAFETY: inside the same run, by the caller's promise.
+        self.run = unsafe { self.start.sub(lead) };
+        self.run_len += lead;
+        self
+    }
+
+    /// Notes that the guards could not be put up: the region is not to serve another memory. For
+    /// implementations of [`ArenaSystem`].
+    pub const fn note_guards_down(&mut self) {
+        self.guarded = false;
+    }
+
+    /// Whether the guards are up. Only a reallocation can leave them down.
+    #[must_use]
+    pub const fn is_guarded(&self) -> bool {
+        self.guarded
+    }
+
+    /// Where the region starts: the front guard, if there is one.
     #[must_use]
     pub const fn start(&self) -> NonNull<u8> {
         self.start
+    }
+
+    /// Where the run starts: at the region, or a little before.
+    #[must_use]
+    pub const fn run(&self) -> NonNull<u8> {
+        self.run
     }
 
     /// Bytes of the run; at least [`RegionLayout::total`].
@@ -103,6 +148,12 @@ impl Region {
         self.accessible
     }
 
+    /// Bytes from the base that were accessible at some time.
+    #[must_use]
+    pub const fn ever_accessible(&self) -> usize {
+        self.ever_accessible
+    }
+
     /// Address of the byte at `offset` from the base.
     ///
     /// # Safety
@@ -120,6 +171,9 @@ impl Region {
     /// host page and at most the capacity.
     pub const unsafe fn set_accessible(&mut self, accessible: usize) {
         self.accessible = accessible;
+        if accessible > self.ever_accessible {
+            self.ever_accessible = accessible;
+        }
     }
 }
 
@@ -224,6 +278,34 @@ pub unsafe trait ArenaSystem: Send + Sync {
         protection: Protection,
     ) -> Result<(), AllocError>;
 
+    /// Makes a region of this system into one of `layout`, by the platform's own reallocation. The
+    /// first `keep` bytes of data are kept, further accessible bytes are zero. It may move.
+    ///
+    /// **Guards are down during the call.** If they cannot be put up again afterwards, the region
+    /// says so: [`Region::is_guarded`].
+    ///
+    /// # Errors
+    /// The platform refused, or this system has no reallocation of its own; the region is as it was.
+    ///
+    /// # Safety
+    /// The region is one of this system's; all of its data is readable and writable and not locked;
+    /// `keep` is at most what is accessible and what `layout` opens; both layouts have the same
+    /// guards; nobody holds references into the data, and nobody uses the memory during the call.
+    unsafe fn reallocate(
+        &self,
+        region: &mut Region,
+        layout: RegionLayout,
+        keep: usize,
+    ) -> Result<(), AllocError> {
+        let _unused = keep;
+        Err(AllocError::Os(OsError {
+            call: OsCall::Reallocate,
+            address: region.run().addr().get(),
+            len: layout.total(),
+            reason: Reason::Unsupported,
+        }))
+    }
+
     /// Gives a region back to the operating system. Every byte of it is readable and writable up to
     /// what is accessible. If that fails, the region is counted in [`unreturned`](Self::unreturned).
     ///
@@ -246,6 +328,12 @@ pub unsafe trait ArenaSystem: Send + Sync {
         options: &ArenaOptions,
         effective: &mut EffectiveConfiguration,
     ) -> Result<(), AllocError>;
+
+    /// Brings what [`configure`](Self::configure) noted up to date, where settings belong to the
+    /// process and somebody else may have changed them.
+    fn review(&self, effective: &mut EffectiveConfiguration) {
+        let _nothing_to_add = effective;
+    }
 
     /// A small block for bookkeeping, not zeroed. Constant time; a call only if the kept arenas
     /// are used up.

@@ -198,15 +198,19 @@ pub(super) fn resident(address: NonNull<u8>, len: usize) -> Result<usize, Reason
 
 /// The limits of the process. Asked anew each time, since they can be changed at any time.
 #[cfg(not(any(target_os = "nto", target_os = "qnx")))]
+#[allow(
+    clippy::useless_conversion,
+    reason = "the type has 32 bits on some systems"
+)]
 pub(super) fn limits() -> crate::ResourceLimits {
-    let limit = |resource| {
+    let limit = |resource| -> Option<u64> {
         let mut limit = libc::rlimit {
             rlim_cur: libc::RLIM_INFINITY,
             rlim_max: libc::RLIM_INFINITY,
         };
         // SAFETY: the place for the answer is a live local of the type the call writes.
         let status = unsafe { libc::getrlimit(resource, &raw mut limit) };
-        (status == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+        (status == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur.into())
     };
     // SAFETY: the call has no preconditions.
     let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };

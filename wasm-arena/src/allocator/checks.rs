@@ -16,6 +16,12 @@ impl<R: ArenasRef> Allocator<R> {
     /// [`AllocError::BookkeepingDamaged`] or [`AllocError::GuardDamaged`].
     pub fn verify(&self) -> Result<(), AllocError> {
         self.check_books(true)?;
+        if let Some(live) = &self.live
+            && !live.held.region().is_guarded()
+        {
+            let address = live.held.region().start().addr().get();
+            return Err(AllocError::GuardDamaged { address });
+        }
         self.probe_guards()
     }
 

@@ -1,7 +1,16 @@
 //! Growth: in place while the region has room, otherwise by moving.
 //!
-//! A move is recipe B of the design: new region, copy, protections, switch, old region back. Every
-//! step that can fail comes before the switch, so that a failure leaves the old memory as it was.
+//! ```text
+//!   room left? ── yes ──▶ open more of it                  recipe A: the base stays
+//!        │ no
+//!        ├── asked for, and allowed ──▶ realloc            recipe C: guards down meanwhile
+//!        └──▶ new region, copy, protections, switch        recipe B
+//! ```
+//!
+//! In recipe B every step that can fail comes before the switch, so that a failure leaves the old
+//! memory as it was. Recipe C is left to the arena system, which keeps the same promise as long as
+//! no more than one of its calls fails. It is not taken for a memory with protections of its own:
+//! setting them again could fail when the old block is gone.
 
 use core::ptr::NonNull;
 
@@ -12,7 +21,7 @@ use super::{Allocator, Live, plan};
 use crate::arenas::HeldRegion;
 use crate::options::GrowthPolicy;
 use crate::protection_map::ProtectionMap;
-use crate::{AllocError, ArenaSystem, ArenasRef, Region};
+use crate::{AllocError, ArenaSystem, ArenasRef, BudgetCharge, Region, RegionLayout};
 
 impl<R: ArenasRef> Allocator<R> {
     /// Grows by `additional` bytes and returns the base, which may have changed. Growing by 0
@@ -61,7 +70,7 @@ impl<R: ArenasRef> Allocator<R> {
         if size > capacity {
             return self.grow_by_moving(size, capacity);
         }
-        let cost = self.cost(size);
+        let cost = self.cost(size, capacity);
         let Some(mut live) = self.live.take() else {
             return Err(AllocError::NotAllocated);
         };
@@ -128,10 +137,15 @@ impl<R: ArenasRef> Allocator<R> {
         let free_room = self.arenas().system().facts().pages.reserves_for_free;
         let capacity = plan::capacity_after_move(&self.options, free_room, size, maximum);
         let layout = self.layout(size, capacity)?;
+        let plain = live.protections.common() == Protection::ReadWrite
+            && live.protections.exceptions().next().is_none();
+        if self.options.growth_policy == GrowthPolicy::Reallocate && plain {
+            return self.grow_by_reallocating(size, capacity, layout);
+        }
         // Both regions exist while the data is copied, so both are paid for.
         let budget = self.options.budget.as_ref();
         let charge = budget
-            .map(|budget| budget.charge(self.cost(size)))
+            .map(|budget| budget.charge(self.cost(size, capacity)))
             .transpose()?;
         let mut held = self
             .arenas()
@@ -165,6 +179,55 @@ impl<R: ArenasRef> Allocator<R> {
         self.statistics.capacity_bytes = capacity;
         self.note_size(size);
         Ok(base)
+    }
+
+    fn grow_by_reallocating(
+        &mut self,
+        size: usize,
+        capacity: usize,
+        layout: RegionLayout,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let cost = self.cost(size, capacity);
+        let Some(mut live) = self.live.take() else {
+            return Err(AllocError::NotAllocated);
+        };
+        let (old_base, old_size) = (live.base(), live.size());
+        let grown = self.reallocate(&mut live, layout, cost);
+        let base = live.base();
+        live.books.set(Entry::Base, base.addr().get());
+        if grown.is_ok() {
+            live.set_size(size);
+        }
+        self.statistics.guards_down = !live.held.region().is_guarded();
+        self.live = Some(live);
+        grown?;
+        if base != old_base {
+            self.statistics.moves += 1;
+            self.statistics.bytes_copied += old_size;
+        }
+        self.statistics.capacity_bytes = capacity;
+        self.note_size(size);
+        Ok(base)
+    }
+
+    fn reallocate(
+        &self,
+        live: &mut Live,
+        layout: RegionLayout,
+        cost: usize,
+    ) -> Result<(), AllocError> {
+        let old_cost = live.charge.as_ref().map_or(0, BudgetCharge::bytes);
+        if let Some(charge) = &mut live.charge {
+            charge.resize(cost)?;
+        }
+        let size = live.size();
+        let resized = self.arenas().reallocate(&mut live.held, layout, size);
+        if resized.is_err()
+            && let Some(charge) = &mut live.charge
+        {
+            charge.resize(old_cost)?;
+        }
+        resized
     }
 
     /// Fills a new region with the data and the protections of the old one, which stays as it was.

@@ -81,7 +81,7 @@ impl<R: ArenasRef> Allocator<R> {
         };
         let budget = self.options.budget.as_ref();
         let charge = budget
-            .map(|budget| budget.charge(self.cost(initial)))
+            .map(|budget| budget.charge(self.cost(initial, capacity)))
             .transpose()?;
         let id = self.arenas().new_memory_id();
         let mut held = self
@@ -203,7 +203,7 @@ impl<R: ArenasRef> Allocator<R> {
         live.books.set(Entry::HighWater, initial);
         live.set_size(initial);
         // A memory is never smaller than at its start, so this lowers the charge.
-        let cost = self.cost(initial);
+        let cost = self.cost(initial, live.held.region().layout().capacity());
         let recharged = live
             .charge
             .as_mut()

@@ -72,7 +72,8 @@ pub(super) fn resolve(
     );
 
     let asked = options.growth_policy;
-    if asked == GrowthPolicy::Reallocate && !facts.reallocates {
+    let locked = options.lock_in_memory && facts.pages.can_lock;
+    if asked == GrowthPolicy::Reallocate && (!facts.reallocates || locked) {
         options.growth_policy = GrowthPolicy::MoveWhenFull;
     }
     note(
@@ -80,7 +81,13 @@ pub(super) fn resolve(
         ConfigOption::GrowthPolicy,
         OptionValue::Choice(policy_name(asked)),
         OptionValue::Choice(policy_name(options.growth_policy)),
-        || Limitation::NoReallocate,
+        || {
+            if facts.reallocates {
+                Limitation::NoReallocateLocked
+            } else {
+                Limitation::NoReallocate
+            }
+        },
     );
 
     effective.applied(
@@ -142,12 +149,7 @@ fn note(
     } else {
         Outcome::Unsupported(why())
     };
-    effective.set(EffectiveOption {
-        option,
-        asked,
-        in_force,
-        outcome,
-    });
+    effective.set(EffectiveOption::own(option, asked, in_force, outcome));
 }
 
 const fn protection_name(protection: Protection) -> &'static str {

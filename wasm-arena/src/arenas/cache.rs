@@ -69,7 +69,7 @@ impl RegionCache {
         self.count
     }
 
-    /// Bytes of memory they may hold: those that were written.
+    /// Bytes of memory they may hold: those that were written, or all where reserving costs memory.
     pub(super) const fn held_bytes(&self) -> usize {
         self.held_bytes
     }
@@ -84,21 +84,29 @@ impl RegionCache {
         self.age.iter_oldest_first(Chain::Age)
     }
 
-    /// Keeps a region whose first `dirty` bytes of data may be other than zero.
+    /// Keeps a region whose first `dirty` bytes of data may be other than zero, and which occupies so
+    /// many bytes of memory.
     ///
     /// # Safety
     /// The record is initialised, describes this region and is in no list; the lock is held.
-    pub(super) unsafe fn insert(&mut self, record: NonNull<Record>, region: Region, dirty: usize) {
+    pub(super) unsafe fn insert(
+        &mut self,
+        record: NonNull<Record>,
+        region: Region,
+        dirty: usize,
+        occupies: usize,
+    ) {
         // SAFETY: initialised and in no list, so nobody else looks at it, by the caller's promise.
         let fields = unsafe { &mut *record.as_ptr() };
         fields.dirty = dirty;
+        fields.occupies = occupies;
         fields.parked = Some(region);
         let shape = Shape {
             layout: fields.layout,
             locked: fields.locked,
         };
         self.count += 1;
-        self.held_bytes += dirty;
+        self.held_bytes += occupies;
         // SAFETY: in no list of this chain, by the caller's promise.
         unsafe { self.buckets[shape.bucket()].push(Chain::Group, record) };
         // SAFETY: in no list of this chain, by the caller's promise.
@@ -160,7 +168,7 @@ impl RegionCache {
             locked: fields.locked,
         };
         self.count -= 1;
-        self.held_bytes -= dirty;
+        self.held_bytes -= fields.occupies;
         // SAFETY: in the bucket of its shape, by the invariant of the cache.
         unsafe { self.buckets[shape.bucket()].remove(Chain::Group, record) };
         // SAFETY: in the age list, by the invariant of the cache.

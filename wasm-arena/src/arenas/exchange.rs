@@ -66,6 +66,7 @@ impl<S: ArenaSystem> Arenas<S> {
         locked: bool,
     ) -> Result<HeldRegion, AllocError> {
         self.permit(OsCall::Reserve)?;
+        self.check_limits(layout.total(), layout.opened())?;
         let block = self.system.allocate_record(Layout::new::<Record>())?;
         let region = match self.system.acquire(layout) {
             Ok(region) => region,
@@ -147,10 +148,7 @@ impl<S: ArenaSystem> Arenas<S> {
         let changed = if accessible > before {
             self.open(held, before, accessible)
         } else if accessible < before {
-            self.permit(OsCall::Protect).and_then(|()| {
-                // SAFETY: our region; callers hold no reference into what is closed.
-                unsafe { self.system.close(held.region_mut(), accessible) }
-            })
+            self.close(held, before, accessible)
         } else {
             return Ok(());
         };
@@ -166,6 +164,7 @@ impl<S: ArenaSystem> Arenas<S> {
         accessible: usize,
     ) -> Result<(), AllocError> {
         self.permit(OsCall::Commit)?;
+        self.check_limits(0, accessible - before)?;
         // SAFETY: our region; callers pass a page multiple within the capacity.
         unsafe { self.system.open(held.region_mut(), accessible)? };
         if !held.is_locked() {
@@ -180,6 +179,32 @@ impl<S: ArenaSystem> Arenas<S> {
             let closed = unsafe { self.system.close(held.region_mut(), before) };
             closed.err().unwrap_or(AllocError::Os(error))
         })
+    }
+
+    fn close(
+        &self,
+        held: &mut HeldRegion,
+        before: usize,
+        accessible: usize,
+    ) -> Result<(), AllocError> {
+        self.permit(OsCall::Protect)?;
+        // SAFETY: `accessible` is inside the region.
+        let address = unsafe { held.region().address(accessible) };
+        let len = before - accessible;
+        if held.is_locked() {
+            // First, because what cannot be accessed need not be locked, and a lock left on pages
+            // that go back to a heap would be somebody else's.
+            // SAFETY: accessible bytes of our own region.
+            unsafe { self.system.source().unlock(address, len)? };
+        }
+        // SAFETY: our region; callers hold no reference into what is closed.
+        let closed = unsafe { self.system.close(held.region_mut(), accessible) };
+        if closed.is_err() && held.is_locked() {
+            // The first error counts. Pages without their lock stay usable.
+            // SAFETY: as above: nothing was closed.
+            let _first_error_counts = unsafe { self.system.source().lock(address, len) };
+        }
+        closed
     }
 
     pub(super) fn count_accessible(&self, before: usize, after: usize) {
@@ -207,6 +232,7 @@ impl<S: ArenaSystem> Arenas<S> {
             .min(held.region().accessible());
         let discarded = whole_to.saturating_sub(whole_from) > FILL_LIMIT
             && !held.is_locked()
+            && self.system.facts().regions_are_runs
             && self.permit(OsCall::Discard).is_ok()
             && {
                 // SAFETY: inside the accessible bytes.
@@ -228,14 +254,20 @@ impl<S: ArenaSystem> Arenas<S> {
     pub(crate) fn release(&self, held: HeldRegion, dirty: usize) {
         let dirty = dirty.min(held.region().accessible());
         let (record, region) = held.into_parts();
+        let occupies = if self.system.facts().pages.reserves_for_free {
+            dirty
+        } else {
+            region.run_len()
+        };
         {
             let mut state = self.state.lock();
             state.counts.live_memories -= 1;
             // SAFETY: the region was held, so its record is in the live list; the lock is held.
             unsafe { state.live.remove(Chain::Group, record) };
-            if self.is_sealed() || state.options.cache_allows(1, dirty) {
+            let kept = self.is_sealed() || state.options.cache_allows(1, occupies);
+            if kept && region.is_guarded() {
                 // SAFETY: initialised and in no list any more; the lock is held.
-                unsafe { state.cache.insert(record, region, dirty) };
+                unsafe { state.cache.insert(record, region, dirty, occupies) };
                 if !state.cache.is_over(&state.options) {
                     return;
                 }
@@ -256,12 +288,54 @@ impl<S: ArenaSystem> Arenas<S> {
             state.counts.live_memories -= 1;
             // SAFETY: the region was held, so its record is in the live list; the lock is held.
             unsafe { state.live.remove(Chain::Group, record) };
-            state.counts.unreturned.regions += 1;
-            state.counts.unreturned.bytes += region.run_len();
         }
+        self.count_unreturned(region.run_len());
         // SAFETY: in no list any more.
         unsafe { self.system.free_record(record.cast()) };
         // Dropping a `Region` gives nothing back: the run stays reserved for good.
+    }
+
+    fn count_unreturned(&self, run_len: usize) {
+        let mut state = self.state.lock();
+        state.counts.unreturned.regions += 1;
+        state.counts.unreturned.bytes += run_len;
+    }
+
+    /// Resizes a region by the platform's own reallocation: recipe C of the design.
+    ///
+    /// # Errors
+    /// Why it could not be done; the region is as it was.
+    pub(crate) fn reallocate(
+        &self,
+        held: &mut HeldRegion,
+        layout: RegionLayout,
+        keep: usize,
+    ) -> Result<(), AllocError> {
+        self.permit(OsCall::Reallocate)?;
+        let more = layout.total().saturating_sub(held.region().run_len());
+        self.check_limits(more, more)?;
+        let record = held.record();
+        let (accessible, run_len) = (held.region().accessible(), held.region().run_len());
+        // Out of the register, which must not describe what is moving.
+        // SAFETY: the region is held, so its record is in the live list; the guard in the
+        // expression holds the lock.
+        unsafe { self.state.lock().live.remove(Chain::Group, record) };
+        // SAFETY: our region, whose data is plain and not locked, and which nobody uses: the
+        // allocator, which checked that, is borrowed mutably.
+        let resized = unsafe { self.system.reallocate(held.region_mut(), layout, keep) };
+        self.count_accessible(accessible, held.region().accessible());
+        held.publish_accessible();
+        let mut state = self.state.lock();
+        let reserved = state.counts.reserved_bytes - run_len + held.region().run_len();
+        state.counts.reserved_bytes = reserved;
+        state.counts.peak_reserved_bytes = state.counts.peak_reserved_bytes.max(reserved);
+        // SAFETY: in no list, so nobody's but ours, and initialised.
+        let fields = unsafe { &mut *record.as_ptr() };
+        fields.start = held.region().start();
+        fields.layout = *held.region().layout();
+        // SAFETY: initialised, in no list; the lock is held.
+        unsafe { state.live.push(Chain::Group, record) };
+        resized
     }
 
     /// Gives back what is kept beyond the limits, oldest first. The lock is free during each call.
@@ -290,14 +364,21 @@ impl<S: ArenaSystem> Arenas<S> {
     ) -> Result<(), AllocError> {
         let (run_len, accessible) = (region.run_len(), region.accessible());
         // SAFETY: in no list, so nobody's but ours.
-        if unsafe { record.as_ref() }.locked && accessible > 0 {
-            // Returning pages unlocks them on every platform known; asking first costs little and
-            // leaves no doubt. A refusal changes nothing about returning them.
-            // SAFETY: the accessible bytes of our own region.
-            let _ignored = unsafe { self.system.source().unlock(region.base(), accessible) };
-        }
+        let locked = unsafe { record.as_ref() }.locked;
         // SAFETY: in no list, so nobody's but ours, and used no more.
         unsafe { self.system.free_record(record.cast()) };
+        if locked && accessible > 0 {
+            // SAFETY: the accessible bytes of our own region.
+            let unlocked = unsafe { self.system.source().unlock(region.base(), accessible) };
+            // Returning a run undoes its locks on every platform known; asking first costs little.
+            // A heap's block would take them along to whoever gets it next.
+            if let Err(error) = unlocked
+                && !self.system.facts().regions_are_runs
+            {
+                self.count_unreturned(run_len);
+                return Err(error.into());
+            }
+        }
         // SAFETY: our region, used no more.
         let released = unsafe { self.system.release(region) };
         if released.is_ok() {

@@ -51,6 +51,10 @@ impl HeldRegion {
         &mut self.region
     }
 
+    pub(super) const fn record(&self) -> NonNull<Record> {
+        self.record
+    }
+
     pub(crate) const fn is_locked(&self) -> bool {
         self.locked
     }

@@ -44,6 +44,8 @@ pub(crate) struct Record {
     pub(super) parked: Option<Region>,
     /// While it is cached: bytes from the base that may be other than zero.
     pub(super) dirty: usize,
+    /// While it is cached: bytes of memory it occupies.
+    pub(super) occupies: usize,
     links: [Links; 2],
 }
 
@@ -58,6 +60,7 @@ impl Record {
             locked,
             parked: None,
             dirty: 0,
+            occupies: 0,
             links: [Links {
                 newer: None,
                 older: None,

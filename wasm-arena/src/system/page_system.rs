@@ -102,6 +102,7 @@ where
             pages,
             guards_cost_memory: !pages.reserves_for_free,
             reallocates: false,
+            regions_are_runs: true,
         }
     }
 
@@ -168,7 +169,7 @@ where
     }
 
     unsafe fn release(&self, region: Region) -> Result<(), AllocError> {
-        let (start, run_len) = (region.start(), region.run_len());
+        let (start, run_len) = (region.run(), region.run_len());
         // SAFETY: exactly one live run (invariant 1 of `Region`), unused from now on, by the
         // caller's promise.
         let returned = unsafe { self.source().unmap(start, run_len) };

@@ -94,12 +94,8 @@ pub(super) fn note_missing_arenas(options: &ArenaOptions, effective: &mut Effect
         ),
     ] {
         if asked != default {
-            effective.set(EffectiveOption {
-                option,
-                asked,
-                in_force: default,
-                outcome: Outcome::Unsupported(Limitation::NoArenas),
-            });
+            let outcome = Outcome::Unsupported(Limitation::NoArenas);
+            effective.set(EffectiveOption::own(option, asked, default, outcome));
         }
     }
 }

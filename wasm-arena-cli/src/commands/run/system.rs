@@ -257,6 +257,8 @@ impl From<&wasm_arena::EffectiveOption> for Setting {
             Outcome::Applied => ("applied", None),
             Outcome::Clamped(why) => ("clamped", Some(why.to_string())),
             Outcome::Unsupported(why) => ("unsupported", Some(why.to_string())),
+            Outcome::Partial(why) => ("partial", Some(why.to_string())),
+            Outcome::Overruled => ("overruled", Some(Outcome::Overruled.to_string())),
             other => ("other", Some(other.to_string())),
         };
         Self {

@@ -1,0 +1,462 @@
+//! Arena settings, told to the C library's heap: which command each is, and what came of it.
+//!
+//! | setting | SDP 6.5 to 7.1 | SDP 8.0 |
+//! |---|---|---|
+//! | arena size | `MALLOC_ARENA_SIZE` | `M_GRANULARITY`, if a power of two |
+//! | cache, blocks | `MALLOC_ARENA_CACHE_MAXBLK` | regions kept here; 0 of both: `M_MMAP_THRESHOLD` |
+//! | cache, bytes | `MALLOC_ARENA_CACHE_MAXSZ` | regions kept here |
+//! | LIFO | environment only | regions kept here |
+//! | hold | `MALLOC_MEMORY_HOLD` | `M_TRIM_THRESHOLD` |
+//! | monotonic growth | `MALLOC_MONOTONIC_GROWTH` | no such setting |
+//! | preallocation | environment only | no such setting |
+//!
+//! Only what differs from the default is told to the process: a default is no wish. What is checked
+//! here is checked before the first command; if a later one is refused, the earlier ones are undone.
+#![forbid(unsafe_code)]
+
+use os::{NativeHeap, OsError, PageSource, Reason};
+
+use super::LibcArenas;
+use super::process::{self, InForce, Owner, Setting};
+use crate::options::MAX_ARENA_SIZE;
+use crate::{
+    AllocError, ArenaOptions, ConfigOption, EffectiveConfiguration, EffectiveOption, Limitation,
+    OptionValue, Outcome, Scope,
+};
+
+const DEFAULTS: ArenaOptions = ArenaOptions::DEFAULT;
+
+/// On 8.0, blocks of this size get mappings of their own, which go back when they are freed: one
+/// page of a linear memory.
+const SMALLEST_MEMORY: isize = crate::WASM_PAGE_SIZE as isize;
+
+/// What one arena system told the process.
+#[derive(Debug)]
+pub(super) struct Applied {
+    owner: Option<Owner>,
+    restore: bool,
+    told: [Option<isize>; Setting::COUNT],
+}
+
+impl Applied {
+    pub(super) const NOTHING: Self = Self {
+        owner: None,
+        restore: false,
+        told: [None; Setting::COUNT],
+    };
+
+    /// Brings options up to date that somebody else has changed since.
+    pub(super) fn review(&self, effective: &mut EffectiveConfiguration) {
+        let Some(owner) = self.owner else { return };
+        for setting in Setting::ALL {
+            let told = self.told[setting as usize];
+            let other = told.and_then(|value| process::overruled(owner, setting, value));
+            let (option, value_of) = match setting {
+                Setting::ArenaSize => (ConfigOption::ArenaSize, bytes as fn(isize) -> _),
+                Setting::CacheMaxBlocks => (ConfigOption::ArenaCacheMaxBlocks, count as _),
+                Setting::CacheMaxSize => (ConfigOption::ArenaCacheMaxSize, bytes as _),
+                Setting::MemoryHold => (ConfigOption::MemoryHold, switch as _),
+                Setting::MonotonicGrowth => (ConfigOption::MonotonicGrowth, switch as _),
+                _ => continue,
+            };
+            if let (Some(other), Some(known)) = (other, effective.get(option)) {
+                effective.set(EffectiveOption {
+                    in_force: value_of(other),
+                    outcome: Outcome::Overruled,
+                    ..*known
+                });
+            }
+        }
+    }
+}
+
+fn bytes(value: isize) -> OptionValue {
+    OptionValue::Bytes(value.unsigned_abs())
+}
+
+fn count(value: isize) -> OptionValue {
+    OptionValue::Count(value.unsigned_abs())
+}
+
+fn switch(value: isize) -> OptionValue {
+    OptionValue::Switch(value != 0)
+}
+
+/// An option of the process.
+fn of_process(
+    option: ConfigOption,
+    asked: OptionValue,
+    in_force: OptionValue,
+    outcome: Outcome,
+    displaced: Option<OptionValue>,
+) -> EffectiveOption {
+    EffectiveOption {
+        scope: Scope::Process,
+        displaced,
+        ..EffectiveOption::own(option, asked, in_force, outcome)
+    }
+}
+
+impl<H: NativeHeap, P: PageSource> LibcArenas<H, P> {
+    /// Tells the process what was asked for, and notes what came of it.
+    pub(super) fn apply(
+        &self,
+        options: &ArenaOptions,
+        effective: &mut EffectiveConfiguration,
+    ) -> Result<(), AllocError> {
+        let has_arenas = self.version().profile().has_arenas;
+        self.check(options)?;
+        let mut applied = self.applied.lock();
+        let mut session = Session {
+            heap: &self.heap,
+            owner: *applied.owner.get_or_insert_with(Owner::new),
+            told: applied.told,
+            replaced: [None; Setting::COUNT],
+        };
+        let mut noted = *effective;
+        let told = if has_arenas {
+            session.apply_to_arenas(options, self.pages.facts().page_size.get(), &mut noted)
+        } else {
+            session.apply_to_parameters(options, self.version(), &mut noted)
+        };
+        if let Err(refusal) = told {
+            session.undo();
+            return Err(refusal.into());
+        }
+        applied.told = session.told;
+        applied.restore = options.restore_on_drop;
+        note_restore(options, has_arenas, &mut noted);
+        *effective = noted;
+        Ok(())
+    }
+
+    fn check(&self, options: &ArenaOptions) -> Result<(), AllocError> {
+        let page = self.pages.facts().page_size;
+        let size = options.arena_size;
+        if size != DEFAULTS.arena_size && (size < page.get() || size > MAX_ARENA_SIZE) {
+            return Err(AllocError::InvalidOption {
+                option: ConfigOption::ArenaSize,
+                value: size,
+                minimum: page.get(),
+                maximum: MAX_ARENA_SIZE,
+            });
+        }
+        if size != DEFAULTS.arena_size && !page.divides(size) {
+            return Err(AllocError::Misaligned {
+                value: size,
+                page_size: page.get(),
+            });
+        }
+        // The heap narrows what it is told to a signed 32-bit number (qnx-facts §1.3.4).
+        let most = i32::MAX as usize;
+        for (option, value) in [
+            (ConfigOption::ArenaCacheMaxBlocks, options.cache_max_blocks),
+            (ConfigOption::ArenaCacheMaxSize, options.cache_max_bytes),
+        ] {
+            if value > most {
+                return Err(AllocError::InvalidOption {
+                    option,
+                    value,
+                    minimum: 0,
+                    maximum: most,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what the arena cache holds to the operating system. Returns the bytes.
+    pub(super) fn empty_arena_cache(&self) -> usize {
+        if !self.version().profile().has_arenas {
+            return 0;
+        }
+        let before = self.heap.usage().from_system;
+        // Never refused by the heap as documented; if it is, nothing went back.
+        let _told = self
+            .heap
+            .set_option(os::qnx::heap_command::ARENA_CACHE_FREE_NOW, 1);
+        before.saturating_sub(self.heap.usage().from_system)
+    }
+
+    /// The end of this system: see `process::retire`.
+    pub(super) fn retire(&mut self) {
+        let applied = self.applied.get_mut();
+        if let Some(owner) = applied.owner.take() {
+            process::retire(&self.heap, owner, applied.restore);
+        }
+    }
+}
+
+fn note_restore(options: &ArenaOptions, has_arenas: bool, effective: &mut EffectiveConfiguration) {
+    if options.restore_on_drop && !has_arenas {
+        let asked = OptionValue::Switch(true);
+        effective.set(EffectiveOption::own(
+            ConfigOption::RestoreOnDrop,
+            asked,
+            OptionValue::Switch(false),
+            Outcome::Unsupported(Limitation::PreviousUnknown),
+        ));
+    }
+}
+
+/// One configuration, while it is under way.
+struct Session<'a, H> {
+    heap: &'a H,
+    owner: Owner,
+    told: [Option<isize>; Setting::COUNT],
+    /// What stood in the register before the first change of this session, for settings it changed.
+    replaced: [Option<Option<InForce>>; Setting::COUNT],
+}
+
+impl<H: NativeHeap> Session<'_, H> {
+    /// Tells the process; returns what another live arena system had asked for instead.
+    fn tell(&mut self, setting: Setting, value: isize) -> Result<Option<isize>, OsError> {
+        let before = process::set(self.heap, self.owner, setting, value)?;
+        self.told[setting as usize] = Some(value);
+        self.replaced[setting as usize].get_or_insert(before);
+        Ok(before.and_then(|before| before.displaced_by(self.owner, value)))
+    }
+
+    /// Puts back what was in force before this session, as far as the heap takes it.
+    fn undo(&mut self) {
+        for setting in Setting::ALL {
+            if let Some(before) = self.replaced[setting as usize] {
+                process::take_back(self.heap, self.owner, setting, before);
+            }
+        }
+    }
+
+    fn apply_to_arenas(
+        &mut self,
+        options: &ArenaOptions,
+        page: usize,
+        effective: &mut EffectiveConfiguration,
+    ) -> Result<(), OsError> {
+        self.arena_size(options, page, effective)?;
+        // Hold first: lifting it sets both limits.
+        self.switch(
+            Setting::MemoryHold,
+            ConfigOption::MemoryHold,
+            options.memory_hold,
+            effective,
+        )?;
+        self.limit(
+            Setting::CacheMaxBlocks,
+            (OptionValue::Count, ConfigOption::ArenaCacheMaxBlocks),
+            (options.cache_max_blocks, DEFAULTS.cache_max_blocks),
+            effective,
+        )?;
+        self.limit(
+            Setting::CacheMaxSize,
+            (OptionValue::Bytes, ConfigOption::ArenaCacheMaxSize),
+            (options.cache_max_bytes, DEFAULTS.cache_max_bytes),
+            effective,
+        )?;
+        self.switch(
+            Setting::MonotonicGrowth,
+            ConfigOption::MonotonicGrowth,
+            options.monotonic_growth,
+            effective,
+        )?;
+        self.note_environment(options, effective);
+        Ok(())
+    }
+
+    fn arena_size(
+        &mut self,
+        options: &ArenaOptions,
+        page: usize,
+        effective: &mut EffectiveConfiguration,
+    ) -> Result<(), OsError> {
+        // 0 asks (qnx-facts §1.3).
+        let current = self.heap.set_option(Setting::ArenaSize.command(), 0)?;
+        let current = usize::try_from(current).unwrap_or(DEFAULTS.arena_size);
+        let asked = options.arena_size;
+        let mut in_force = asked;
+        let mut outcome = Outcome::Applied;
+        let mut displaced = None;
+        if asked == DEFAULTS.arena_size && self.told[Setting::ArenaSize as usize].is_none() {
+            in_force = current;
+            if current != asked {
+                outcome = Outcome::Clamped(Limitation::SetByProcess);
+            }
+        } else {
+            displaced = match self.tell(Setting::ArenaSize, asked.cast_signed()) {
+                // The documents exclude the greatest size, one implementation takes it.
+                Err(OsError {
+                    reason: Reason::Errno(os::qnx::EINVAL),
+                    ..
+                }) if asked == MAX_ARENA_SIZE => {
+                    in_force = MAX_ARENA_SIZE - page;
+                    outcome = Outcome::Clamped(Limitation::MaximumRefused);
+                    self.tell(Setting::ArenaSize, in_force.cast_signed())?
+                }
+                told => told?,
+            };
+        }
+        effective.set(of_process(
+            ConfigOption::ArenaSize,
+            OptionValue::Bytes(asked),
+            OptionValue::Bytes(in_force),
+            outcome,
+            displaced.map(bytes),
+        ));
+        Ok(())
+    }
+
+    /// A limit of the cache: always in force for the regions kept here, and for the heap's own
+    /// cache if it is a wish.
+    fn limit(
+        &mut self,
+        setting: Setting,
+        (value_of, option): (fn(usize) -> OptionValue, ConfigOption),
+        (asked, default): (usize, usize),
+        effective: &mut EffectiveConfiguration,
+    ) -> Result<(), OsError> {
+        if asked == default && self.told[setting as usize].is_none() {
+            effective.applied(option, value_of(asked));
+            return Ok(());
+        }
+        let displaced = self.tell(setting, asked.cast_signed())?;
+        // A lowered limit acts at the next release only, and can make the heap lose a remainder
+        // meanwhile (qnx-facts §4.4, §9.21).
+        self.heap
+            .set_option(os::qnx::heap_command::ARENA_CACHE_FREE_NOW, 1)?;
+        effective.set(of_process(
+            option,
+            value_of(asked),
+            value_of(asked),
+            Outcome::Applied,
+            displaced.map(|value| value_of(value.unsigned_abs())),
+        ));
+        Ok(())
+    }
+
+    fn switch(
+        &mut self,
+        setting: Setting,
+        option: ConfigOption,
+        asked: bool,
+        effective: &mut EffectiveConfiguration,
+    ) -> Result<(), OsError> {
+        if !asked && self.told[setting as usize].is_none() {
+            effective.applied(option, OptionValue::Switch(asked));
+            return Ok(());
+        }
+        let displaced = self.tell(setting, asked.into())?;
+        if setting == Setting::MemoryHold && !asked {
+            // Off means no caching at all to the heap, not the defaults (qnx-facts §9.22).
+            for limit in [Setting::CacheMaxBlocks, Setting::CacheMaxSize] {
+                let value = match limit {
+                    Setting::CacheMaxBlocks => DEFAULTS.cache_max_blocks,
+                    _ => DEFAULTS.cache_max_bytes,
+                };
+                self.tell(limit, value.cast_signed())?;
+            }
+        }
+        effective.set(of_process(
+            option,
+            OptionValue::Switch(asked),
+            OptionValue::Switch(asked),
+            Outcome::Applied,
+            displaced.map(switch),
+        ));
+        Ok(())
+    }
+
+    /// What the heap takes from the environment only.
+    fn note_environment(&self, options: &ArenaOptions, effective: &mut EffectiveConfiguration) {
+        if options.lifo_free {
+            let on = OptionValue::Switch(true);
+            let outcome = if self.heap.has_variable(c"MALLOC_FREE_LIFO") {
+                Outcome::Applied
+            } else {
+                Outcome::Partial(Limitation::EnvironmentOnly {
+                    variable: "MALLOC_FREE_LIFO=1",
+                })
+            };
+            effective.set(of_process(ConfigOption::LifoFree, on, on, outcome, None));
+        }
+        let asked = OptionValue::Bytes(options.preallocate);
+        let nothing = OptionValue::Bytes(0);
+        let outcome = if options.preallocate == 0 {
+            Outcome::Applied
+        } else if self.heap.has_variable(c"MALLOC_MEMORY_PREALLOCATE") {
+            // How much was preallocated is for whoever set it to know.
+            Outcome::Clamped(Limitation::SetByProcess)
+        } else {
+            Outcome::Unsupported(Limitation::EnvironmentOnly {
+                variable: "MALLOC_MEMORY_PREALLOCATE to the bytes",
+            })
+        };
+        effective.set(EffectiveOption::own(
+            ConfigOption::Preallocate,
+            asked,
+            nothing,
+            outcome,
+        ));
+    }
+
+    /// SDP 8.0: three parameters stand in for what there was before.
+    fn apply_to_parameters(
+        &mut self,
+        options: &ArenaOptions,
+        version: os::QnxVersion,
+        effective: &mut EffectiveConfiguration,
+    ) -> Result<(), OsError> {
+        let missing = Outcome::Unsupported(Limitation::NotInVersion { version });
+        let size = options.arena_size;
+        if size != DEFAULTS.arena_size {
+            let outcome = if size.is_power_of_two() {
+                self.tell(Setting::Granularity, size.cast_signed())?;
+                Outcome::Partial(Limitation::ByAnotherSetting {
+                    setting: "M_GRANULARITY",
+                })
+            } else {
+                missing
+            };
+            let value = OptionValue::Bytes(size);
+            effective.set(of_process(
+                ConfigOption::ArenaSize,
+                value,
+                value,
+                outcome,
+                None,
+            ));
+        }
+        if options.cache_max_blocks == 0 && options.cache_max_bytes == 0 {
+            self.tell(Setting::MmapThreshold, SMALLEST_MEMORY)?;
+            let none = OptionValue::Count(0);
+            let outcome = Outcome::Partial(Limitation::ByAnotherSetting {
+                setting: "M_MMAP_THRESHOLD",
+            });
+            let option = ConfigOption::ArenaCacheMaxBlocks;
+            effective.set(of_process(option, none, none, outcome, None));
+        }
+        if options.memory_hold {
+            self.tell(Setting::TrimThreshold, i32::MAX as isize)?;
+            let on = OptionValue::Switch(true);
+            let outcome = Outcome::Partial(Limitation::ByAnotherSetting {
+                setting: "M_TRIM_THRESHOLD",
+            });
+            effective.set(of_process(ConfigOption::MemoryHold, on, on, outcome, None));
+        }
+        for (option, asked, default) in [
+            (
+                ConfigOption::MonotonicGrowth,
+                OptionValue::Switch(options.monotonic_growth),
+                OptionValue::Switch(false),
+            ),
+            (
+                ConfigOption::Preallocate,
+                OptionValue::Bytes(options.preallocate),
+                OptionValue::Bytes(0),
+            ),
+        ] {
+            if asked != default {
+                effective.set(EffectiveOption::own(option, asked, default, missing));
+            }
+        }
+        Ok(())
+    }
+}
