@@ -20,7 +20,7 @@ struct Step {
 
 /// In this order, so that what is quick and fails often comes first, and that what is built for one
 /// step serves the next.
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     Step {
         name: "format",
         protects: "one layout for all code",
@@ -93,8 +93,13 @@ const STEPS: [Step; 17] = [
     },
     Step {
         name: "qnx",
-        protects: "the libraries compile for QNX",
-        run: qnx::run,
+        protects: "the code for QNX, executed over a stand-in for its C library",
+        run: qnx::run_all,
+    },
+    Step {
+        name: "qnx-defects",
+        protects: "the suite finds what it is there to find",
+        run: qnx::defects::run_all,
     },
     Step {
         name: "sanitize",
@@ -128,7 +133,11 @@ const MAIN_COMMAND: &str =
     "cargo run --release -p wasm-arena-cli -- run examples/guests/word-index.wasm";
 
 /// Packages that are no part of the workspace.
-const APART: [&str; 2] = ["fuzz/Cargo.toml", "xtask/no-std-probe/Cargo.toml"];
+const APART: [&str; 3] = [
+    "conformance/qnx/Cargo.toml",
+    "fuzz/Cargo.toml",
+    "xtask/no-std-probe/Cargo.toml",
+];
 
 /// Runs the steps named, or all; the last line is `N passed, M failed`.
 ///

@@ -1,40 +1,97 @@
-//! `cargo xtask qnx`: the libraries, compiled to objects for QNX.
+//! `cargo xtask qnx`: the conformance suite as QNX object code, linked with a stand-in for QNX's C
+//! library, and executed.
 //!
-//! No linker and no system for them is to be had freely, so nothing is linked and nothing is run.
-//! What this shows: the code for QNX compiles, including all that is generic, and calls nothing of
-//! the C library but what is named here. Running it comes with the conformance suite.
+//! ```text
+//!   suite ─▶ second compiler ─▶ libsuite.a for QNX ─▶ imports: only what the list names
+//!                                       │ each import NAME becomes qnx_NAME
+//!                                       ▼
+//!   stand-in ─▶ second compiler ─▶ its archive for Linux ─▶ one program ─▶ run, or qemu
+//! ```
+//!
+//! What this shows: the very instructions a QNX machine would get do what the suite says, over a C
+//! library that keeps to the documents and punishes misuse. What it does not show: anything about a
+//! QNX kernel. `docs/qnx.md` says how to run the same archive on one.
 
-use crate::probe::{self, Kind};
-use crate::symbols::{self, Symbols};
+mod build;
+pub(crate) mod defects;
+mod execute;
+mod imports;
+mod target;
 
-const TARGETS: [&str; 3] = [
-    "x86_64-pc-nto-qnx710",
-    "aarch64-unknown-nto-qnx700",
-    "aarch64-unknown-nto-qnx710",
-];
+use crate::tasks::Failure;
+use build::{Flavour, Sources};
+use target::{TARGETS, Target};
 
-/// All that the libraries may call of QNX's C library.
-const C_LIBRARY: [&str; 9] = [
-    "__get_errno_ptr",
-    "mlock",
-    "mmap",
-    "mprotect",
-    "munlock",
-    "munmap",
-    "nanosleep",
-    "sched_yield",
-    "sysconf",
-];
-
-/// Builds for each target and looks at what the objects call.
+/// Builds, checks and executes for the targets named, or for all.
 ///
 /// # Errors
-/// It does not build, or something else is called.
-pub(crate) fn run() -> Result<(), String> {
-    let archives = probe::build(&TARGETS, Kind::Clean)?;
-    for (target, archive) in TARGETS.iter().zip(&archives) {
-        symbols::check(target, &Symbols::of(archive)?, &C_LIBRARY)?;
+/// A word that is no target; something does not build, imports what it must not, or fails.
+pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
+    let chosen = choose(words)?;
+    Ok(check(&chosen)?)
+}
+
+/// All targets, for the list of checks.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_all() -> Result<(), String> {
+    check(&TARGETS.iter().collect::<Vec<_>>())
+}
+
+fn choose(words: &[String]) -> Result<Vec<&'static Target>, Failure> {
+    for word in words {
+        if TARGETS.iter().all(|target| target.name != word) {
+            let names: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
+            return Err(Failure::Usage(format!(
+                "no QNX target is called `{word}`; there are {}",
+                names.join(", ")
+            )));
+        }
     }
-    println!("compiled for {}; nothing was run", TARGETS.join(", "));
-    Ok(())
+    let wanted = |target: &&Target| words.is_empty() || words.iter().any(|w| w == target.name);
+    Ok(TARGETS.iter().filter(wanted).collect())
+}
+
+fn check(targets: &[&Target]) -> Result<(), String> {
+    let list = imports::List::read()?;
+    let mut used = imports::Used::default();
+    let mut tallies = Vec::new();
+
+    // As it is linked for a machine with QNX: nobody watches, but all of it runs.
+    let sources = Sources::own();
+    sources.stand_ins(targets)?;
+    sources.suites(targets, Flavour::Machine)?;
+    for target in targets {
+        used.check(&list, target, &sources.imports(target)?)?;
+        let program = sources.link(target, Flavour::Machine)?;
+        tallies.push(execute::unwatched(target, &program)?);
+    }
+
+    sources.suites(targets, Flavour::Watched)?;
+    for target in targets {
+        used.check(&list, target, &sources.imports(target)?)?;
+        let program = sources.link(target, Flavour::Watched)?;
+        tallies.extend(execute::watched(target, &program)?);
+    }
+    if targets.len() == TARGETS.len() {
+        used.nothing_else_in(&list)?;
+    }
+    execute::sum_up(&tallies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_chosen_by_name() {
+        assert_eq!(choose(&[]).ok().map(|all| all.len()), Some(TARGETS.len()));
+        let one = ["aarch64-unknown-nto-qnx710".to_owned()];
+        let chosen = choose(&one).ok().unwrap();
+        assert_eq!(chosen.len(), 1);
+        assert_eq!(chosen[0].name, one[0]);
+        let wrong = choose(&["aarch64-unknown-qnx".to_owned()]);
+        assert!(matches!(wrong, Err(Failure::Usage(text)) if text.contains("qnx710")));
+    }
 }

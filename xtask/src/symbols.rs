@@ -6,8 +6,11 @@ use std::process::Command;
 
 use crate::command;
 
-/// What a compiler may call without being asked: copying, filling and comparing memory.
-const COMPILER_NEEDS: [&str; 6] = ["memcpy", "memmove", "memset", "memclr", "memcmp", "bcmp"];
+/// What a compiler, or Rust's `core`, may call without being asked: copying, filling, comparing and
+/// measuring memory.
+const COMPILER_NEEDS: [&str; 7] = [
+    "memcpy", "memmove", "memset", "memclr", "memcmp", "bcmp", "strlen",
+];
 
 /// Names that give memory away, and take it back.
 const ALLOCATORS: [&str; 20] = [
@@ -52,7 +55,7 @@ pub(crate) fn is_allocator(symbol: &str) -> bool {
 
 /// Whether the compiler itself may have put the call there. On 32-bit ARM the same functions have
 /// a prefix, and a suffix for the alignment they count on.
-fn is_compilers(symbol: &str) -> bool {
+pub(crate) fn is_compilers(symbol: &str) -> bool {
     let plain = match symbol.strip_prefix("__aeabi_") {
         Some(name) => name.trim_end_matches(['4', '8']),
         None => symbol,
@@ -73,8 +76,16 @@ impl Symbols {
     /// # Errors
     /// `nm` is missing or does not understand the archive.
     pub(crate) fn of(archive: &Path) -> Result<Self, String> {
+        Self::read(archive, "nm")
+    }
+
+    /// Reads an archive with an `nm` that understands it.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(crate) fn read(archive: &Path, nm: &str) -> Result<Self, String> {
         let listing = command::output(
-            Command::new("nm")
+            Command::new(nm)
                 .args(["--quiet", "--format=posix"])
                 .arg(archive),
         )?;

@@ -29,7 +29,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 9] = [
+const TASKS: [Task; 10] = [
     Task {
         name: "ci",
         arguments: "[STEP...]",
@@ -44,9 +44,15 @@ const TASKS: [Task; 9] = [
     },
     Task {
         name: "qnx",
-        arguments: "",
-        help: "builds the libraries to objects for QNX 7.0 and 7.1; does not run them",
-        run: |words| none(words).and_then(|()| Ok(qnx::run()?)),
+        arguments: "[TARGET...]",
+        help: "runs the suite as QNX object code over a stand-in for QNX's C library",
+        run: qnx::run,
+    },
+    Task {
+        name: "qnx-defects",
+        arguments: "[DEFECT... | --list]",
+        help: "puts known defects back, one at a time; the suite must find each by name",
+        run: qnx::defects::run,
     },
     Task {
         name: "fuzz",

@@ -1,0 +1,144 @@
+//! What the QNX objects may import: `conformance/qnx/imports.txt`, which is the porting contract.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use super::target::Target;
+use crate::{place, symbols};
+
+const FILE: &str = "conformance/qnx/imports.txt";
+
+/// Begins the names by which the suite asks the stand-in to watch, refuse and tell.
+const CONTROL: &str = "stand_in_";
+
+/// Whether a name belongs to the bench, and not to a C library.
+pub(super) fn is_control(name: &str) -> bool {
+    name.starts_with(CONTROL)
+}
+
+/// Whether the compiler may have put the call there by itself.
+pub(super) fn is_compilers(name: &str) -> bool {
+    symbols::is_compilers(name)
+}
+
+/// The names that may be imported, each with what it is for.
+#[derive(Debug)]
+pub(super) struct List(BTreeMap<String, String>);
+
+impl List {
+    /// Reads the list of this checkout.
+    pub(super) fn read() -> Result<Self, String> {
+        let path = place::root().join(FILE);
+        let text = fs::read_to_string(path).map_err(|error| format!("{FILE}: {error}"))?;
+        Self::parse(&text)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut names = BTreeMap::new();
+        for line in text.lines().map(str::trim) {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (name, purpose) = line
+                .split_once(char::is_whitespace)
+                .ok_or_else(|| format!("{FILE}: `{line}` does not say what it is for"))?;
+            let purpose = purpose.trim().to_owned();
+            if names.insert(name.to_owned(), purpose).is_some() {
+                return Err(format!("{FILE}: `{name}` is listed twice"));
+            }
+        }
+        if names.is_empty() {
+            return Err(format!("{FILE} lists nothing"));
+        }
+        Ok(Self(names))
+    }
+}
+
+/// What was imported by any target so far.
+#[derive(Debug, Default)]
+pub(super) struct Used(BTreeSet<String>);
+
+impl Used {
+    /// Checks the imports of a target.
+    pub(super) fn check(
+        &mut self,
+        list: &List,
+        target: &Target,
+        imports: &[String],
+    ) -> Result<(), String> {
+        let library: Vec<_> = imports.iter().filter(|name| !is_control(name)).collect();
+        let refused: Vec<_> = library
+            .iter()
+            .filter(|name| !list.0.contains_key(name.as_str()))
+            .map(|name| name.as_str())
+            .collect();
+        if !refused.is_empty() {
+            return Err(format!(
+                "{}: imports what {FILE} does not list: {}",
+                target.name,
+                refused.join(", ")
+            ));
+        }
+        if library.is_empty() {
+            return Err(format!("{}: imports nothing at all", target.name));
+        }
+        println!(
+            "{}: imports {} names, all listed",
+            target.name,
+            library.len()
+        );
+        self.0.extend(library.into_iter().cloned());
+        Ok(())
+    }
+
+    /// Checks that the list names nothing that no target imports.
+    pub(super) fn nothing_else_in(&self, list: &List) -> Result<(), String> {
+        let stale: Vec<_> = list
+            .0
+            .keys()
+            .filter(|name| !self.0.contains(*name))
+            .map(String::as_str)
+            .collect();
+        if stale.is_empty() {
+            Ok(())
+        } else {
+            Err(format!(
+                "{FILE} lists what nothing imports: {}",
+                stale.join(", ")
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::qnx::target::TARGETS;
+
+    fn names(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_not_listed_is_refused_and_what_is_not_used_is_stale() {
+        let list = List::parse("# of memory\nmmap  maps\nfree  gives back\n").unwrap();
+        let mut used = Used::default();
+        let target = &TARGETS[0];
+        used.check(&list, target, &names(&["mmap", "stand_in_calls"]))
+            .unwrap();
+        let refused = used.check(&list, target, &names(&["mmap", "dlsym"]));
+        assert!(refused.unwrap_err().ends_with("dlsym"));
+        used.check(&list, target, &names(&["stand_in_calls"]))
+            .unwrap_err();
+        assert!(used.nothing_else_in(&list).unwrap_err().ends_with("free"));
+        used.check(&list, target, &names(&["free"])).unwrap();
+        assert_eq!(used.nothing_else_in(&list), Ok(()));
+    }
+
+    #[test]
+    fn a_list_says_what_each_name_is_for_once() {
+        List::parse("mmap\n").unwrap_err();
+        List::parse("mmap a\nmmap b\n").unwrap_err();
+        List::parse("# nothing\n").unwrap_err();
+    }
+}
