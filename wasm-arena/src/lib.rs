@@ -96,3 +96,8 @@ pub use system::{
     PortableArenas, Region, SystemFacts, SystemPages, Unreturned,
 };
 pub use units::{WASM_PAGE_SIZE, bytes_to_pages, pages_to_bytes};
+
+/// The examples of the guide for ports, as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/porting.md")]
+mod porting {}
