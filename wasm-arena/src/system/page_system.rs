@@ -147,7 +147,14 @@ where
         if len > 0 {
             // SAFETY: the range is accessible and whole pages, and nobody refers into it, by the
             // caller's promise.
-            unsafe { self.protect(region, accessible, len, Protection::None)? };
+            let closed = unsafe { self.protect(region, accessible, len, Protection::None) };
+            if let Err(error) = closed {
+                // A part may be closed now. The first error counts.
+                // SAFETY: as above; more access contradicts nothing.
+                let _reopened =
+                    unsafe { self.protect(region, accessible, len, Protection::ReadWrite) };
+                return Err(error);
+            }
             // SAFETY: the call made it so.
             unsafe { region.set_accessible(accessible) };
         }
