@@ -243,6 +243,7 @@ unsafe impl PageSource for FixedMemory<'_> {
             reserves_for_free: false,
             can_protect: false,
             returns_memory: false,
+            discards_cheaply: false,
             can_lock: true,
             can_probe: false,
         }

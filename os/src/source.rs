@@ -53,6 +53,10 @@ pub struct Facts {
     pub can_protect: bool,
     /// [`PageSource::decommit`] and [`PageSource::discard`] really give memory back.
     pub returns_memory: bool,
+    /// [`PageSource::discard`] of many pages costs less than filling them with zeros, even though
+    /// each of them faults again. Where a discard puts new pages in the place of the old, it does
+    /// not.
+    pub discards_cheaply: bool,
     /// [`PageSource::lock`] is available.
     pub can_lock: bool,
     /// [`PageSource::probe`] is able to tell whether an address can be read.

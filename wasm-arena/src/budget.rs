@@ -81,7 +81,10 @@ impl MemoryBudget {
     #[must_use]
     pub fn from_limits(name: &'static str, limits: &ResourceLimits) -> Option<Self> {
         let (_, limit) = limits.least()?;
-        Some(Self::new(name, usize::try_from(limit).unwrap_or(usize::MAX)))
+        Some(Self::new(
+            name,
+            usize::try_from(limit).unwrap_or(usize::MAX),
+        ))
     }
 
     const fn under(name: &'static str, limit: usize, parent: Option<BudgetRef>) -> Self {

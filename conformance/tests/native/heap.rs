@@ -161,6 +161,7 @@ unsafe impl PageSource for HeapPages {
             reserves_for_free: true,
             can_protect: true,
             returns_memory: false,
+            discards_cheaply: false,
             can_lock: true,
             can_probe: false,
         }

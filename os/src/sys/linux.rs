@@ -28,6 +28,7 @@ pub(super) fn facts() -> Facts {
         reserves_for_free: true,
         can_protect: true,
         returns_memory: true,
+        discards_cheaply: true,
         can_lock: true,
         can_probe: true,
     }

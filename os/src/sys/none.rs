@@ -21,6 +21,7 @@ pub(super) const fn facts() -> Facts {
         reserves_for_free: false,
         can_protect: false,
         returns_memory: false,
+        discards_cheaply: false,
         can_lock: false,
         can_probe: false,
     }

@@ -224,7 +224,8 @@ impl<S: ArenaSystem> Arenas<S> {
         if from >= to {
             return;
         }
-        let page = self.system.facts().pages.page_size;
+        let facts = self.system.facts();
+        let page = facts.pages.page_size;
         let whole_from = page.round_up(from).unwrap_or(to).min(to);
         let whole_to = page
             .round_up(to)
@@ -232,7 +233,8 @@ impl<S: ArenaSystem> Arenas<S> {
             .min(held.region().accessible());
         let discarded = whole_to.saturating_sub(whole_from) > FILL_LIMIT
             && !held.is_locked()
-            && self.system.facts().regions_are_runs
+            && facts.regions_are_runs
+            && facts.pages.discards_cheaply
             && self.permit(OsCall::Discard).is_ok()
             && {
                 // SAFETY: inside the accessible bytes.

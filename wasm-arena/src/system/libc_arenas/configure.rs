@@ -344,16 +344,6 @@ impl<H: NativeHeap> Session<'_, H> {
             return Ok(());
         }
         let displaced = self.tell(setting, asked.into())?;
-        if setting == Setting::MemoryHold && !asked {
-            // Off means no caching at all to the heap, not the defaults (qnx-facts §9.22).
-            for limit in [Setting::CacheMaxBlocks, Setting::CacheMaxSize] {
-                let value = match limit {
-                    Setting::CacheMaxBlocks => DEFAULTS.cache_max_blocks,
-                    _ => DEFAULTS.cache_max_bytes,
-                };
-                self.tell(limit, value.cast_signed())?;
-            }
-        }
         effective.set(of_process(
             option,
             OptionValue::Switch(asked),

@@ -93,18 +93,114 @@ impl Owner {
 pub(super) struct InForce {
     owner: Owner,
     value: isize,
-    /// What was there before the first of us set anything; `None` if nobody knows.
-    original: Option<isize>,
 }
-
-type Register = [Option<InForce>; Setting::COUNT];
-
-static PROCESS: Mutex<Register> = Mutex::new([None; Setting::COUNT]);
 
 impl InForce {
     /// The value, if another live arena system asked for it and it is not `value`.
     pub(super) fn displaced_by(self, owner: Owner, value: isize) -> Option<isize> {
         (self.owner != owner && self.value != value).then_some(self.value)
+    }
+}
+
+/// What stands in force, and what was there before the first of us set anything.
+#[derive(Debug, Clone, Copy)]
+struct Register {
+    in_force: [Option<InForce>; Setting::COUNT],
+    original: [Option<isize>; Setting::COUNT],
+}
+
+static PROCESS: Mutex<Register> = Mutex::new(Register {
+    in_force: [None; Setting::COUNT],
+    original: [None; Setting::COUNT],
+});
+
+/// Hold sets both of them: to no limit when it is switched on, to "keep nothing" when it is switched
+/// off (qnx-facts §1.3, §9.22).
+const LIMITS: [Setting; 2] = [Setting::CacheMaxBlocks, Setting::CacheMaxSize];
+
+impl Register {
+    /// Tells the heap, and remembers what was there before.
+    fn tell(
+        &mut self,
+        heap: &impl NativeHeap,
+        setting: Setting,
+        value: isize,
+    ) -> Result<(), OsError> {
+        if setting == Setting::MemoryHold && value != 0 {
+            for limit in LIMITS {
+                self.learn(heap, limit)?;
+            }
+        }
+        let result = heap.set_option(setting.command(), value)?;
+        let original = &mut self.original[setting as usize];
+        *original = original.or(setting.previous(result));
+        if setting == Setting::MemoryHold && value == 0 {
+            self.set_limits_again(heap)?;
+        }
+        Ok(())
+    }
+
+    /// Sets both limits to what they are without hold. If that is refused, hold is on again.
+    fn set_limits_again(&self, heap: &impl NativeHeap) -> Result<(), OsError> {
+        for limit in LIMITS {
+            if let Some(value) = self.value(limit)
+                && let Err(refusal) = heap.set_option(limit.command(), value)
+            {
+                let _first_error_counts = heap.set_option(Setting::MemoryHold.command(), 1);
+                return Err(refusal);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets limits that were only learnt because of hold, once nobody holds.
+    fn forget_learnt(&mut self) {
+        if self.in_force[Setting::MemoryHold as usize].is_none() {
+            for limit in LIMITS {
+                if self.in_force[limit as usize].is_none() {
+                    self.forget(limit);
+                }
+            }
+        }
+    }
+
+    /// Learns a limit before hold lifts it: only setting it tells what it was.
+    fn learn(&mut self, heap: &impl NativeHeap, limit: Setting) -> Result<(), OsError> {
+        let known = self.in_force[limit as usize].is_some();
+        let (false, None, Some(default)) =
+            (known, self.original[limit as usize], limit.default_value())
+        else {
+            return Ok(());
+        };
+        let found = limit.previous(heap.set_option(limit.command(), default)?);
+        self.original[limit as usize] = found;
+        if let Some(found) = found
+            && let Err(refusal) = heap.set_option(limit.command(), found)
+        {
+            self.put_back(heap, limit, found);
+            return Err(refusal);
+        }
+        Ok(())
+    }
+
+    /// What is in force for a setting, or was before any of us, or is documented.
+    fn value(&self, setting: Setting) -> Option<isize> {
+        self.in_force[setting as usize]
+            .map(|known| known.value)
+            .or(self.original[setting as usize])
+            .or(setting.default_value())
+    }
+
+    /// Tells the heap what was there before. What it refuses stays as it is: nobody is there to be
+    /// told.
+    fn put_back(&mut self, heap: &impl NativeHeap, setting: Setting, value: isize) {
+        let _nobody_to_tell = self.tell(heap, setting, value);
+    }
+
+    /// Forgets what was there before, once nobody has set anything else.
+    fn forget(&mut self, setting: Setting) {
+        self.in_force[setting as usize] = None;
+        self.original[setting as usize] = None;
     }
 }
 
@@ -117,19 +213,20 @@ pub(super) fn set(
     value: isize,
 ) -> Result<Option<InForce>, OsError> {
     let mut register = PROCESS.lock();
-    let before = register[setting as usize];
-    let result = heap.set_option(setting.command(), value)?;
-    register[setting as usize] = Some(InForce {
-        owner,
-        value,
-        original: before.map_or_else(|| setting.previous(result), |before| before.original),
-    });
-    Ok(before)
+    if let Err(refusal) = register.tell(heap, setting, value) {
+        register.forget_learnt();
+        return Err(refusal);
+    }
+    let now = Some(InForce { owner, value });
+    Ok(core::mem::replace(
+        &mut register.in_force[setting as usize],
+        now,
+    ))
 }
 
 /// What stands in force, if somebody else than `owner` set it and it is not `value`.
 pub(super) fn overruled(owner: Owner, setting: Setting, value: isize) -> Option<isize> {
-    PROCESS.lock()[setting as usize].and_then(|known| known.displaced_by(owner, value))
+    PROCESS.lock().in_force[setting as usize].and_then(|known| known.displaced_by(owner, value))
 }
 
 /// Takes back what `owner` told in a configuration that failed: what stood in the register before
@@ -141,44 +238,31 @@ pub(super) fn take_back(
     before: Option<InForce>,
 ) {
     let mut register = PROCESS.lock();
-    let entry = &mut register[setting as usize];
-    if let Some(known) = entry.filter(|known| known.owner == owner) {
-        let value = before.map_or(known.original, |before| Some(before.value));
-        put_back(heap, setting, value);
-        *entry = before;
-    }
-}
-
-/// `owner` is gone: its settings stay in force but are nobody's, or what was there before is put
-/// back. What the heap refuses to take back stays as it is.
-pub(super) fn retire(heap: &impl NativeHeap, owner: Owner, restore: bool) {
-    let mut register = PROCESS.lock();
-    let held = register[Setting::MemoryHold as usize].is_some_and(|known| known.owner == owner);
-    for setting in Setting::ALL {
-        let Some(known) = register[setting as usize] else {
-            // Lifting hold sets both limits to 0, whoever set them before (qnx-facts §9.22).
-            if restore && held && is_limit(setting) {
-                put_back(heap, setting, setting.default_value());
-            }
-            continue;
-        };
-        if known.owner == owner {
-            register[setting as usize] = None;
-            if restore {
-                put_back(heap, setting, known.original);
-            }
-        } else if restore && held && is_limit(setting) {
-            put_back(heap, setting, Some(known.value));
+    if register.in_force[setting as usize].is_some_and(|known| known.owner == owner) {
+        register.in_force[setting as usize] = before;
+        if let Some(value) = register.value(setting) {
+            register.put_back(heap, setting, value);
+        }
+        if before.is_none() {
+            register.forget(setting);
+            register.forget_learnt();
         }
     }
 }
 
-const fn is_limit(setting: Setting) -> bool {
-    matches!(setting, Setting::CacheMaxBlocks | Setting::CacheMaxSize)
-}
-
-fn put_back(heap: &impl NativeHeap, setting: Setting, value: Option<isize>) {
-    if let Some(value) = value {
-        let _nobody_to_tell = heap.set_option(setting.command(), value);
+/// `owner` is gone: its settings stay in force but are nobody's, or what was there before is put
+/// back.
+pub(super) fn retire(heap: &impl NativeHeap, owner: Owner, restore: bool) {
+    let mut register = PROCESS.lock();
+    for setting in Setting::ALL {
+        if register.in_force[setting as usize].is_none_or(|known| known.owner != owner) {
+            continue;
+        }
+        register.in_force[setting as usize] = None;
+        if restore && let Some(value) = register.value(setting) {
+            register.put_back(heap, setting, value);
+        }
+        register.forget(setting);
     }
+    register.forget_learnt();
 }

@@ -15,7 +15,6 @@
 //! | `partitions` | `SchedCtl` |
 //!
 //! What does not apply to the version in force is not in the list.
-#![forbid(unsafe_code)]
 
 mod cache;
 mod calls;

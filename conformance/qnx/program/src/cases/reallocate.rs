@@ -79,7 +79,10 @@ fn ensure_grown(memory: &Memory, old: u32, new: u32, seed: u8) -> Verdict {
 fn ensure_kept(memory: &Memory, old: u32, new: u32, seed: u8) -> Verdict {
     let old = old as usize * PAGE;
     ensure_same!(memory.size_in_pages(), new, "the size is the one asked for");
-    ensure!(base_of(memory).is_multiple_of(host_page()), "the base is aligned");
+    ensure!(
+        base_of(memory).is_multiple_of(host_page()),
+        "the base is aligned"
+    );
     ensure_filled(memory, 0..old, seed)?;
     ensure_zero(memory, old..memory.size())
 }
@@ -101,7 +104,11 @@ fn alignment_lost_by_realloc_is_repaired(_: &Bench) -> Verdict {
     let before = Calls::now();
     memory.grow(3)?;
     ensure_same!(before.since("realloc"), 1, "realloc is used");
-    ensure_same!(before.since("posix_memalign"), 1, "an aligned block replaces the result");
+    ensure_same!(
+        before.since("posix_memalign"),
+        1,
+        "an aligned block replaces the result"
+    );
     ensure_same!(before.since("free"), 1, "the result goes back");
     ensure_grown(&memory, LARGE, LARGE + 3, 5)?;
     let block = block_around(&memory)?;
@@ -121,7 +128,11 @@ fn an_aligned_realloc_is_used_as_it_is(_: &Bench) -> Verdict {
     let before = Calls::now();
     memory.grow(1)?;
     ensure_same!(before.since("realloc"), 1, "realloc is used");
-    ensure_same!(before.since("posix_memalign"), 0, "no second block is asked for");
+    ensure_same!(
+        before.since("posix_memalign"),
+        0,
+        "no second block is asked for"
+    );
     ensure_same!(before.since("free"), 0, "nor given back");
     ensure!(base_of(&memory) != old, "it has moved");
     ensure_same!(memory.allocator().statistics().moves, 1, "and says so");
@@ -139,8 +150,14 @@ fn realloc_falls_back_on_its_own_slack(_: &Bench) -> Verdict {
     memory.grow(2)?;
     ensure_same!(refused(), 1, "there was no memory for an aligned block");
     let block = block_around(&memory)?;
-    ensure!(!block.start.is_multiple_of(host_page()), "the block is the misaligned one");
-    ensure!(base_of(&memory).is_multiple_of(host_page()), "the base is aligned");
+    ensure!(
+        !block.start.is_multiple_of(host_page()),
+        "the block is the misaligned one"
+    );
+    ensure!(
+        base_of(&memory).is_multiple_of(host_page()),
+        "the base is aligned"
+    );
     ensure_guarded(&memory)?;
     ensure_filled(&memory, 0..size, 9)?;
     ensure_zero(&memory, size..memory.size())?;
@@ -177,7 +194,10 @@ fn a_realloc_refused_changes_nothing(_: &Bench) -> Verdict {
     ensure_same!(refused(), 1, "realloc was refused");
     ensure_error!(
         grown,
-        AllocError::Os(OsError { call: OsCall::Reallocate, .. }),
+        AllocError::Os(OsError {
+            call: OsCall::Reallocate,
+            ..
+        }),
         "the refusal is told"
     );
     ensure_same!(base_of(&memory), base, "the base is the same");
@@ -200,7 +220,10 @@ fn guards_refused_once_after_realloc_stand_all_the_same(_: &Bench) -> Verdict {
             if before.since("realloc") == 0 {
                 ensure_error!(
                     grown,
-                    AllocError::Os(OsError { call: OsCall::Protect, .. }),
+                    AllocError::Os(OsError {
+                        call: OsCall::Protect,
+                        ..
+                    }),
                     "guards that cannot be lifted refuse the growth"
                 );
                 ensure_grown(&memory, LARGE, LARGE, 17)?;
@@ -240,7 +263,10 @@ fn guards_refused_for_good_are_told(_: &Bench) -> Verdict {
         grown?;
         ensure_filled(&memory, 0..size, 19)?;
         ensure_zero(&memory, size..memory.size())?;
-        ensure!(memory.allocator().statistics().guards_down, "the account says so");
+        ensure!(
+            memory.allocator().statistics().guards_down,
+            "the account says so"
+        );
         ensure_error!(
             memory.allocator().verify(),
             AllocError::GuardDamaged { .. },
@@ -261,7 +287,10 @@ fn guards_come_back_with_the_next_growth(_: &Bench) -> Verdict {
     let grown = memory.grow(2);
     ensure!(refused() > 0, "guards were refused");
     grown?;
-    ensure!(memory.allocator().statistics().guards_down, "guards are down");
+    ensure!(
+        memory.allocator().statistics().guards_down,
+        "guards are down"
+    );
     ensure_kept(&memory, LARGE, LARGE + 2, 23)?;
     memory.grow(1)?;
     ensure_grown(&memory, LARGE, LARGE + 3, 23)
@@ -282,11 +311,18 @@ fn a_spare_block_that_stays_closed_is_counted(_: &Bench) -> Verdict {
     grown?;
     ensure_filled(&memory, 0..size, 29)?;
     ensure_zero(&memory, size..memory.size())?;
-    ensure!(memory.allocator().statistics().guards_down, "guards are down");
+    ensure!(
+        memory.allocator().statistics().guards_down,
+        "guards are down"
+    );
     memory.into_allocator()?;
     let lost = arenas.statistics().unreturned;
     ensure_same!(lost.regions, 1, "the spare block is counted");
-    ensure_same!(StandIn.held_bytes(), held + lost.bytes, "and nothing else is lost");
+    ensure_same!(
+        StandIn.held_bytes(),
+        held + lost.bytes,
+        "and nothing else is lost"
+    );
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use core::panic::Location;
 use conformance::{Failure, Observer, Subject, Verdict};
 use os::Protection;
 use wasm_arena::{
-    AllocError, Allocator, AllocatorBuilder, Arenas, ArenasRef, ArenaSystem, GrowthPolicy,
+    AllocError, Allocator, AllocatorBuilder, ArenaSystem, Arenas, ArenasRef, GrowthPolicy,
     LinearMemory, PageAllocator, WASM_PAGE_SIZE,
 };
 
@@ -165,7 +165,11 @@ pub(super) fn ensure_protection(address: usize, expected: Protection) -> Verdict
         return Ok(());
     }
     let found = found.map_or(u64::MAX, |found| found as u64);
-    Err(failure("the page has this protection", found, expected as u64))
+    Err(failure(
+        "the page has this protection",
+        found,
+        expected as u64,
+    ))
 }
 
 /// Fails unless both guards are inaccessible and lie next to what they guard.
@@ -209,7 +213,11 @@ pub(super) fn ensure_filled<A: PageAllocator>(
     range: Range<usize>,
     seed: u8,
 ) -> Verdict {
-    for (index, unit) in memory.slice(range.start, range.len())?.chunks(256).enumerate() {
+    for (index, unit) in memory
+        .slice(range.start, range.len())?
+        .chunks(256)
+        .enumerate()
+    {
         let offset = range.start + index * 256;
         if unit.iter().any(|&byte| byte != mark(seed, offset)) {
             return Err(failure("the bytes are those written", offset as u64, 0));
@@ -230,9 +238,16 @@ pub(super) fn ensure_zero<A: PageAllocator>(
 /// Fails unless all bytes are zero; `offset` is that of the first.
 #[track_caller]
 pub(super) fn zero(bytes: &[u8], offset: usize) -> Verdict {
-    bytes.iter().position(|&byte| byte != 0).map_or(Ok(()), |at| {
-        Err(failure("bytes are zero from here on", (offset + at) as u64, u64::MAX))
-    })
+    bytes
+        .iter()
+        .position(|&byte| byte != 0)
+        .map_or(Ok(()), |at| {
+            Err(failure(
+                "bytes are zero from here on",
+                (offset + at) as u64,
+                u64::MAX,
+            ))
+        })
 }
 
 /// More kinds of calls than the stand-in has.
