@@ -61,17 +61,24 @@ fn check(targets: &[&Target]) -> Result<(), String> {
     // As it is linked for a machine with QNX: nobody watches, but all of it runs.
     let sources = Sources::own();
     sources.stand_ins(targets)?;
-    sources.suites(targets, Flavour::Machine)?;
-    for target in targets {
+    let unwatched: Vec<_> = targets
+        .iter()
+        .copied()
+        .filter(|target| target.unwatched)
+        .collect();
+    if !unwatched.is_empty() {
+        sources.suites(&unwatched, Flavour::Machine)?;
+    }
+    for target in unwatched {
         used.check(&list, target, &sources.imports(target)?)?;
-        let program = sources.link(target, Flavour::Machine)?;
+        let program = sources.link(target, Flavour::Machine, &list)?;
         tallies.push(execute::unwatched(target, &program)?);
     }
 
     sources.suites(targets, Flavour::Watched)?;
     for target in targets {
         used.check(&list, target, &sources.imports(target)?)?;
-        let program = sources.link(target, Flavour::Watched)?;
+        let program = sources.link(target, Flavour::Watched, &list)?;
         tallies.extend(execute::watched(target, &program)?);
     }
     if targets.len() == TARGETS.len() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::imports;
+use super::imports::{self, List};
 use super::target::Target;
 use crate::symbols::Symbols;
 use crate::{command, place};
@@ -23,6 +23,8 @@ pub(crate) enum Flavour {
 pub(crate) struct Sources {
     pub(crate) root: PathBuf,
     pub(crate) target: PathBuf,
+    /// Compile fast rather than well.
+    pub(crate) in_haste: bool,
 }
 
 impl Sources {
@@ -31,6 +33,7 @@ impl Sources {
         Self {
             root: place::root().to_path_buf(),
             target: place::build_std_target(),
+            in_haste: false,
         }
     }
 
@@ -39,6 +42,12 @@ impl Sources {
         cargo.args(["--release", "--locked", "--manifest-path"]);
         cargo.arg(self.root.join("conformance/qnx/Cargo.toml"));
         cargo.env("CARGO_TARGET_DIR", &self.target);
+        if self.in_haste {
+            cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
+        } else {
+            // No other check compiles what only QNX has.
+            cargo.env("RUSTFLAGS", "--deny warnings");
+        }
         cargo
     }
 
@@ -87,10 +96,15 @@ impl Sources {
     }
 
     /// Links the suite with the stand-in.
-    pub(crate) fn link(&self, target: &Target, flavour: Flavour) -> Result<PathBuf, String> {
+    pub(crate) fn link(
+        &self,
+        target: &Target,
+        flavour: Flavour,
+        list: &List,
+    ) -> Result<PathBuf, String> {
         let folder = self.target.join("linked").join(target.name);
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let suite = self.renamed_suite(target, &folder)?;
+        let suite = self.renamed_suite(target, &folder, list)?;
         let stand_in = self.sealed_stand_in(target, &folder)?;
         let program = folder.join(match flavour {
             Flavour::Machine => "suite",
@@ -105,12 +119,18 @@ impl Sources {
         Ok(program)
     }
 
-    /// The suite with every import of the C library under the stand-in's name.
-    fn renamed_suite(&self, target: &Target, folder: &Path) -> Result<PathBuf, String> {
+    /// The suite with every listed import of the C library under the stand-in's name. Code that was
+    /// compiled in haste may import a little more, of the compiler's own, and gets it from here.
+    fn renamed_suite(
+        &self,
+        target: &Target,
+        folder: &Path,
+        list: &List,
+    ) -> Result<PathBuf, String> {
         let renamed = folder.join("libsuite.a");
         let mut objcopy = Command::new(target.tool("objcopy"));
         for import in self.imports(target)? {
-            if !imports::is_control(&import) {
+            if list.names(&import) {
                 let name = target.stand_in_name(&import);
                 objcopy.args(["--redefine-sym", &format!("{import}={name}")]);
             }

@@ -13,10 +13,11 @@
 mod known;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::build::{Flavour, Sources};
 use super::execute;
+use super::imports::List;
 use super::target::{TARGETS, Target};
 use crate::place;
 use crate::tasks::Failure;
@@ -77,6 +78,7 @@ fn check(defects: &[&Defect]) -> Result<(), String> {
     let sources = Sources {
         root: folder.join("sources"),
         target: folder.join("build"),
+        in_haste: true,
     };
     // What a run that was interrupted left behind may have a defect in it.
     if sources.root.exists() {
@@ -84,7 +86,8 @@ fn check(defects: &[&Defect]) -> Result<(), String> {
     }
     copy(place::root(), &sources.root)?;
     sources.stand_ins(&[TARGET])?;
-    let sound = build(&sources)?;
+    let list = List::read()?;
+    let sound = build(&sources, &list)?;
     for defect in defects {
         let (passed, said) = execute::one(TARGET, &sound, defect.case)?;
         if !passed {
@@ -94,7 +97,7 @@ fn check(defects: &[&Defect]) -> Result<(), String> {
     let mut unnoticed = Vec::new();
     for defect in defects {
         let undo = defect.put_back(&sources.root)?;
-        let program = build(&sources);
+        let program = build(&sources, &list);
         for (file, text) in undo {
             write(&sources.root.join(file), &text)?;
         }
@@ -116,9 +119,9 @@ fn check(defects: &[&Defect]) -> Result<(), String> {
     }
 }
 
-fn build(sources: &Sources) -> Result<std::path::PathBuf, String> {
+fn build(sources: &Sources, list: &List) -> Result<PathBuf, String> {
     sources.suites(&[TARGET], Flavour::Watched)?;
-    sources.link(TARGET, Flavour::Watched)
+    sources.link(TARGET, Flavour::Watched, list)
 }
 
 impl Defect {

@@ -23,7 +23,7 @@ pub(super) fn is_compilers(name: &str) -> bool {
 
 /// The names that may be imported, each with what it is for.
 #[derive(Debug)]
-pub(super) struct List(BTreeMap<String, String>);
+pub(crate) struct List(BTreeMap<String, String>);
 
 impl List {
     /// Reads the list of this checkout.
@@ -31,6 +31,11 @@ impl List {
         let path = place::root().join(FILE);
         let text = fs::read_to_string(path).map_err(|error| format!("{FILE}: {error}"))?;
         Self::parse(&text)
+    }
+
+    /// Whether it names this.
+    pub(super) fn names(&self, import: &str) -> bool {
+        self.0.contains_key(import)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -69,7 +74,7 @@ impl Used {
         let library: Vec<_> = imports.iter().filter(|name| !is_control(name)).collect();
         let refused: Vec<_> = library
             .iter()
-            .filter(|name| !list.0.contains_key(name.as_str()))
+            .filter(|name| !list.names(name))
             .map(|name| name.as_str())
             .collect();
         if !refused.is_empty() {

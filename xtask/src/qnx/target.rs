@@ -11,6 +11,8 @@ pub(crate) struct Target {
     pub(crate) tools: &'static str,
     /// What runs the program, where this machine cannot.
     pub(crate) emulator: Option<&'static str>,
+    /// Whether the suite is also built as for a machine with QNX, and run without anybody watching.
+    pub(crate) unwatched: bool,
     /// Versions the stand-in plays; the first is the one compiled for.
     pub(crate) profiles: &'static [u32],
     /// Sizes of a host page beyond 4096 bytes (qnx-facts §6.6).
@@ -24,6 +26,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         linux: "x86_64-unknown-linux-gnu",
         tools: "",
         emulator: None,
+        unwatched: true,
         profiles: &[710, 700, 660, 650],
         host_pages: &[],
     },
@@ -32,6 +35,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         linux: "x86_64-unknown-linux-gnu",
         tools: "",
         emulator: None,
+        unwatched: false,
         profiles: &[800],
         host_pages: &[],
     },
@@ -41,6 +45,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         tools: "i686-linux-gnu-",
         // The processor runs it as it is; the emulator for it hangs.
         emulator: None,
+        unwatched: false,
         profiles: &[700],
         host_pages: &[],
     },
@@ -49,6 +54,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         linux: "aarch64-unknown-linux-gnu",
         tools: "aarch64-linux-gnu-",
         emulator: Some("qemu-aarch64"),
+        unwatched: false,
         profiles: &[700],
         host_pages: &[],
     },
@@ -57,6 +63,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         linux: "aarch64-unknown-linux-gnu",
         tools: "aarch64-linux-gnu-",
         emulator: Some("qemu-aarch64"),
+        unwatched: true,
         profiles: &[710],
         host_pages: &[16384, 65536],
     },
@@ -65,6 +72,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         linux: "aarch64-unknown-linux-gnu",
         tools: "aarch64-linux-gnu-",
         emulator: Some("qemu-aarch64"),
+        unwatched: false,
         profiles: &[800],
         host_pages: &[16384],
     },

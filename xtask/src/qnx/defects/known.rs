@@ -107,18 +107,11 @@ pub(super) const DEFECTS: [Defect; 13] = [
     Defect {
         name: "alignment-lost",
         mistake: "what realloc returns is used as it is",
-        edits: &[
-            Edit {
-                file: "wasm-arena/src/system/libc_arenas/reallocate.rs",
-                from: "let lead = block.start.addr().get().next_multiple_of(page) - block.start.addr().get();",
-                to: "let lead = page - page;",
-            },
-            Edit {
-                file: "wasm-arena/src/system/libc_arenas/reallocate.rs",
-                from: "if guarded || !block.accessible {",
-                to: "if guarded || block.accessible {",
-            },
-        ],
+        edits: &[Edit {
+            file: "wasm-arena/src/system/libc_arenas/reallocate.rs",
+            from: "let lead = block.start.addr().get().next_multiple_of(page) - block.start.addr().get();",
+            to: "let lead = page - page;",
+        }],
         case: "libc alignment_lost_by_realloc_is_repaired",
     },
     Defect {
