@@ -258,7 +258,19 @@ unsafe impl<R: ArenasRef> PageAllocator for Allocator<R> {
                 actual,
             });
         }
-        self.grow_bytes(pages_to_bytes(additional_pages)?)
+        match pages_to_bytes(additional_pages) {
+            Ok(additional) => self.grow_bytes(additional),
+            Err(too_large) => {
+                self.statistics.refused_grows += 1;
+                let requested = (u64::from(current_pages) + u64::from(additional_pages)) << 16;
+                Err(self
+                    .maximum()
+                    .map_or(too_large, |maximum| AllocError::BeyondMaximum {
+                        requested,
+                        maximum,
+                    }))
+            }
+        }
     }
 
     fn protect(

@@ -233,6 +233,11 @@ impl<S: ArenaSystem> Arenas<S> {
     /// [`AllocError::Sealed`].
     pub fn trim(&self) -> Result<usize, AllocError> {
         self.permit(OsCall::Unmap)?;
+        Ok(self.discard_kept() + self.system.trim())
+    }
+
+    /// Gives back every region that is kept; returns the bytes of address space.
+    fn discard_kept(&self) -> usize {
         let mut bytes = 0;
         loop {
             // SAFETY: the guard in the expression holds the lock.
@@ -245,7 +250,7 @@ impl<S: ArenaSystem> Arenas<S> {
                 bytes += run_len;
             }
         }
-        Ok(bytes + self.system.trim())
+        bytes
     }
 
     /// The accounts. Constant time, no system call.
@@ -322,9 +327,6 @@ impl<S: ArenaSystem> Drop for Arenas<S> {
     /// Gives all kept regions back, sealed or not. Memories that are still live (their allocators
     /// were forgotten, never dropped) stay mapped for good.
     fn drop(&mut self) {
-        self.sealed.store(false, Ordering::Relaxed);
-        if self.trim().is_err() {
-            // Only a seal refuses, and it was lifted above.
-        }
+        self.discard_kept();
     }
 }

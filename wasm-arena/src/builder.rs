@@ -301,7 +301,8 @@ impl<S: ArenaSystem> AllocatorBuilder<S> {
     /// A setting is outside its limits, or not in force as asked although all were demanded.
     pub fn build_arenas_over(&self, system: S) -> Result<Arenas<S>, AllocError> {
         let arenas = Arenas::with_options(system, self.config.arenas)?;
-        self.demand(&arenas.effective_configuration())?;
+        self.demand(&arenas.effective_configuration())
+            .inspect_err(|_| arenas.system().withdraw())?;
         Ok(arenas)
     }
 

@@ -329,6 +329,10 @@ pub unsafe trait ArenaSystem: Send + Sync {
         effective: &mut EffectiveConfiguration,
     ) -> Result<(), AllocError>;
 
+    /// Takes back what [`configure`](Self::configure) told the process, where settings belong to it:
+    /// for a configuration that turned out to be refused as a whole.
+    fn withdraw(&self) {}
+
     /// Brings what [`configure`](Self::configure) noted up to date, where settings belong to the
     /// process and somebody else may have changed them.
     fn review(&self, effective: &mut EffectiveConfiguration) {

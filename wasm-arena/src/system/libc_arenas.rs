@@ -329,6 +329,10 @@ where
         self.apply(options, effective)
     }
 
+    fn withdraw(&self) {
+        self.applied.lock().retire(&self.heap, true);
+    }
+
     fn review(&self, effective: &mut EffectiveConfiguration) {
         self.applied.lock().review(effective);
     }
@@ -370,6 +374,7 @@ where
 impl<H: NativeHeap, P: PageSource> Drop for LibcArenas<H, P> {
     /// Leaves the process's settings to whoever comes next, or puts them back if that was asked.
     fn drop(&mut self) {
-        self.retire();
+        let applied = self.applied.get_mut();
+        applied.retire(&self.heap, applied.restore());
     }
 }

@@ -13,6 +13,7 @@ unsafe extern "C" {
     safe fn stand_in_reset(profile: u32) -> c_int;
     safe fn stand_in_profile() -> u32;
     safe fn stand_in_switch(which: u32, value: isize) -> c_int;
+    #[cfg(target_pointer_width = "64")]
     safe fn stand_in_limit(kind: c_int, value: u64) -> c_int;
     safe fn stand_in_calls(kind: u32) -> usize;
     safe fn stand_in_call_name(kind: u32) -> *const c_char;
@@ -99,7 +100,8 @@ pub(crate) fn switch(which: Switch, value: isize) -> bool {
     stand_in_switch(which as u32, value) == 0
 }
 
-/// Sets a limit of the process; a kind of qnx-facts §7.1.
+/// Sets a limit of the process; a kind of qnx-facts §7.1. Only 64-bit code asks for limits.
+#[cfg(target_pointer_width = "64")]
 pub(crate) fn limit(kind: c_int, value: u64) -> bool {
     stand_in_limit(kind, value) == 0
 }

@@ -13,8 +13,15 @@ macro_rules! same {
 }
 
 same!(PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC);
-same!(MAP_PRIVATE, MAP_FIXED, MAP_ANON, EPERM, _SC_PAGESIZE, _SC_PHYS_PAGES);
-#[cfg(target_pointer_width = "64")]
+same!(
+    MAP_PRIVATE,
+    MAP_FIXED,
+    MAP_ANON,
+    EPERM,
+    _SC_PAGESIZE,
+    _SC_PHYS_PAGES
+);
+
 same!(RLIMIT_DATA, RLIMIT_AS, RLIMIT_MEMLOCK, RLIM_INFINITY);
 
 macro_rules! same_size {
@@ -24,5 +31,5 @@ macro_rules! same_size {
 }
 
 same_size!(off_t, timespec, mallinfo);
-#[cfg(target_pointer_width = "64")]
+
 same_size!(rlimit);

@@ -13,7 +13,10 @@ mod arguments;
 mod bench;
 #[cfg(feature = "stand-in")]
 mod cases;
-#[cfg(any(target_env = "nto70", target_env = "nto71"))]
+#[cfg(all(
+    target_pointer_width = "64",
+    any(target_env = "nto70", target_env = "nto71")
+))]
 mod compare;
 mod output;
 mod run;

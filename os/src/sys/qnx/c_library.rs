@@ -1,8 +1,8 @@
 //! QNX's C library, as far as it is called here: types, numbers, functions.
 //!
-//! Declared here rather than taken from the `libc` crate, because the crate does not build for every
-//! target of SDP 8.0, has no name for half of what is needed, and gives `mallopt` a second argument
-//! of the wrong width on 32-bit targets. So there is one place to compare with a header, for all
+//! Declared here rather than taken from the `libc` crate, because the crate (0.2.191) builds neither
+//! for the targets of SDP 8.0 that older compilers have nor for the 32-bit one, has no name for half
+//! of what is needed, and gives `mallopt` a second argument of the wrong width on 32-bit targets. So there is one place to compare with a header, for all
 //! versions alike. The program that runs on QNX compares these numbers with the crate's wherever the
 //! crate builds.
 //!

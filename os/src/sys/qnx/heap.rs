@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_int};
 use core::ptr::{NonNull, null_mut};
 
-use super::c_library::{self, mallinfo_field};
+use super::c_library;
 use super::errno;
 use crate::native_heap::{HeapUsage, NativeHeap};
 use crate::{Errno, OsCall, OsError, QnxVersion, Reason};
@@ -53,11 +53,10 @@ fn refused(call: OsCall, address: usize, len: usize) -> OsError {
     }
 }
 
-const fn wide(field: mallinfo_field) -> usize {
-    // Fields of 32 bits wrap above 2 GiB; taken as unsigned they last to 4 GiB (qnx-facts §5.2).
-    #[cfg(not(any(target_env = "nto80", target_os = "qnx")))]
-    let field = field.cast_unsigned() as usize;
-    field
+/// Fields of 32 bits wrap above 2 GiB; taken as unsigned they last to 4 GiB (qnx-facts §5.2).
+#[cfg(not(any(target_env = "nto80", target_os = "qnx")))]
+const fn wide(field: c_int) -> usize {
+    field.cast_unsigned() as usize
 }
 
 // SAFETY: blocks come from the C library's heap, which gives each to one owner until it is freed,
@@ -112,11 +111,20 @@ unsafe impl NativeHeap for SystemHeap {
     fn usage(&self) -> HeapUsage {
         // SAFETY: the call has no preconditions; the struct is that of this version.
         let info = unsafe { c_library::mallinfo() };
-        HeapUsage {
+        // Fields mean other things to the heap of 8.0 (qnx-facts §5.2).
+        #[cfg(not(any(target_env = "nto80", target_os = "qnx")))]
+        let usage = HeapUsage {
             from_system: wide(info.arena),
             in_use: wide(info.uordblks).saturating_add(wide(info.usmblks)),
             free: wide(info.fordblks).saturating_add(wide(info.fsmblks)),
-        }
+        };
+        #[cfg(any(target_env = "nto80", target_os = "qnx"))]
+        let usage = HeapUsage {
+            from_system: info.arena.saturating_add(info.hblkhd),
+            in_use: info.uordblks,
+            free: info.fordblks,
+        };
+        usage
     }
 
     fn has_variable(&self, name: &CStr) -> bool {

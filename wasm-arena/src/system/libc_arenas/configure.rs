@@ -45,23 +45,38 @@ impl Applied {
         told: [None; Setting::COUNT],
     };
 
+    /// Whether what was there before is to be put back at the end.
+    pub(super) const fn restore(&self) -> bool {
+        self.restore
+    }
+
+    /// Has told nothing any more: see `process::retire`.
+    pub(super) fn retire(&mut self, heap: &impl NativeHeap, restore: bool) {
+        if let Some(owner) = self.owner {
+            process::retire(heap, owner, restore);
+        }
+        *self = Self::NOTHING;
+    }
+
     /// Brings options up to date that somebody else has changed since.
     pub(super) fn review(&self, effective: &mut EffectiveConfiguration) {
         let Some(owner) = self.owner else { return };
         for setting in Setting::ALL {
             let told = self.told[setting as usize];
             let other = told.and_then(|value| process::overruled(owner, setting, value));
-            let (option, value_of) = match setting {
-                Setting::ArenaSize => (ConfigOption::ArenaSize, bytes as fn(isize) -> _),
-                Setting::CacheMaxBlocks => (ConfigOption::ArenaCacheMaxBlocks, count as _),
-                Setting::CacheMaxSize => (ConfigOption::ArenaCacheMaxSize, bytes as _),
-                Setting::MemoryHold => (ConfigOption::MemoryHold, switch as _),
-                Setting::MonotonicGrowth => (ConfigOption::MonotonicGrowth, switch as _),
-                _ => continue,
+            let (option, value_of): (_, Option<ValueOf>) = match setting {
+                Setting::ArenaSize | Setting::Granularity => (ConfigOption::ArenaSize, Some(bytes)),
+                Setting::CacheMaxBlocks => (ConfigOption::ArenaCacheMaxBlocks, Some(count)),
+                Setting::CacheMaxSize => (ConfigOption::ArenaCacheMaxSize, Some(bytes)),
+                Setting::MemoryHold => (ConfigOption::MemoryHold, Some(switch)),
+                Setting::MonotonicGrowth => (ConfigOption::MonotonicGrowth, Some(switch)),
+                // Thresholds are no values of the options they stand in for.
+                Setting::MmapThreshold => (ConfigOption::ArenaCacheMaxBlocks, None),
+                Setting::TrimThreshold => (ConfigOption::MemoryHold, None),
             };
             if let (Some(other), Some(known)) = (other, effective.get(option)) {
                 effective.set(EffectiveOption {
-                    in_force: value_of(other),
+                    in_force: value_of.map_or(known.in_force, |value_of| value_of(other)),
                     outcome: Outcome::Overruled,
                     ..*known
                 });
@@ -69,6 +84,9 @@ impl Applied {
         }
     }
 }
+
+/// Shows what the heap was told as the value of an option.
+type ValueOf = fn(isize) -> OptionValue;
 
 fn bytes(value: isize) -> OptionValue {
     OptionValue::Bytes(value.unsigned_abs())
@@ -176,14 +194,6 @@ impl<H: NativeHeap, P: PageSource> LibcArenas<H, P> {
             .heap
             .set_option(os::qnx::heap_command::ARENA_CACHE_FREE_NOW, 1);
         before.saturating_sub(self.heap.usage().from_system)
-    }
-
-    /// The end of this system: see `process::retire`.
-    pub(super) fn retire(&mut self) {
-        let applied = self.applied.get_mut();
-        if let Some(owner) = applied.owner.take() {
-            process::retire(&self.heap, owner, applied.restore);
-        }
     }
 }
 
@@ -397,22 +407,18 @@ impl<H: NativeHeap> Session<'_, H> {
         let missing = Outcome::Unsupported(Limitation::NotInVersion { version });
         let size = options.arena_size;
         if size != DEFAULTS.arena_size {
-            let outcome = if size.is_power_of_two() {
-                self.tell(Setting::Granularity, size.cast_signed())?;
-                Outcome::Partial(Limitation::ByAnotherSetting {
+            let (option, asked) = (ConfigOption::ArenaSize, OptionValue::Bytes(size));
+            if size.is_power_of_two() {
+                let displaced = self.tell(Setting::Granularity, size.cast_signed())?;
+                let outcome = Outcome::Partial(Limitation::ByAnotherSetting {
                     setting: "M_GRANULARITY",
-                })
+                });
+                let displaced = displaced.map(bytes);
+                effective.set(of_process(option, asked, asked, outcome, displaced));
             } else {
-                missing
-            };
-            let value = OptionValue::Bytes(size);
-            effective.set(of_process(
-                ConfigOption::ArenaSize,
-                value,
-                value,
-                outcome,
-                None,
-            ));
+                let default = OptionValue::Bytes(DEFAULTS.arena_size);
+                effective.set(EffectiveOption::own(option, asked, default, missing));
+            }
         }
         if options.cache_max_blocks == 0 && options.cache_max_bytes == 0 {
             self.tell(Setting::MmapThreshold, SMALLEST_MEMORY)?;

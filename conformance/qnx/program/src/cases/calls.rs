@@ -28,7 +28,7 @@ pub(super) fn cases() -> [LibcCase; 6] {
             "mprotect, and none where the room is open"
         ),
         named!(
-            trim_gives_everything_back,
+            trim_returns_blocks_and_their_records,
             "what is kept here, and what the heap keeps"
         ),
         named!(
@@ -36,7 +36,7 @@ pub(super) fn cases() -> [LibcCase; 6] {
             "qnx-facts §3.3, §9.30"
         ),
         named!(
-            sixty_five_thousand_pages_do_not_overflow,
+            sixty_five_thousand_pages_are_refused_with_their_true_size,
             "4 GiB fit no number of 32 bits"
         ),
     ]
@@ -111,7 +111,7 @@ fn growth_into_room_is_one_call(_: &Bench) -> Verdict {
     Ok(())
 }
 
-fn trim_gives_everything_back(_: &Bench) -> Verdict {
+fn trim_returns_blocks_and_their_records(_: &Bench) -> Verdict {
     let has_arenas = LIBC.system().version().profile().has_arenas;
     // What comes back to the heap is kept there if it can be told to.
     switch(Switch::LargeBlocksCached, 1)?;
@@ -181,7 +181,7 @@ fn two_gigabytes_in_one_block_are_refused_with_the_limit(_: &Bench) -> Verdict {
     Ok(())
 }
 
-fn sixty_five_thousand_pages_do_not_overflow(_: &Bench) -> Verdict {
+fn sixty_five_thousand_pages_are_refused_with_their_true_size(_: &Bench) -> Verdict {
     const BYTES: u64 = 1 << 32;
     let builder = builder();
     let arenas = arenas(&builder)?;

@@ -8,7 +8,7 @@
 //! | `zeroing` | the heap hands out what others left |
 //! | `refusals` | locks, and blocks that cannot go back |
 //! | `calls` | which calls an operation makes, and which none does |
-//! | `settings`, `undoing`, `cache` | `mallopt`, on versions with arenas |
+//! | `settings`, `sharing`, `undoing`, `cache` | `mallopt`, on versions with arenas |
 //! | `parameters` | `mallopt` on 8.0 |
 //! | `numbers` | constants and structs |
 //! | `limits` | `getrlimit` and `sysconf` |
@@ -26,6 +26,7 @@ mod partitions;
 mod reallocate;
 mod refusals;
 mod settings;
+mod sharing;
 mod support;
 mod undoing;
 mod zeroing;
@@ -43,6 +44,7 @@ pub(crate) fn cases() -> impl Iterator<Item = LibcCase> {
     let has_arenas = bench::version().is_some_and(|version| version.profile().has_arenas);
     let of_arenas = settings::cases()
         .into_iter()
+        .chain(sharing::cases())
         .chain(undoing::cases())
         .chain(cache::cases())
         .filter(move |_| has_arenas);

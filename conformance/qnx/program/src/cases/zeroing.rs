@@ -1,7 +1,7 @@
 //! The heap hands out what others left, and so does `realloc`: whatever a memory shows for the first
 //! time is zeroed by whoever opens it.
 
-use conformance::{Failure, Verdict};
+use conformance::{Failure, Subject, Verdict};
 use os::Protection;
 use wasm_arena::RoomAccess;
 use wasm_arena::{Allocator, ArenasRef, GrowthPolicy, GrowthRoom, LinearMemory, PageAllocator};
@@ -12,6 +12,7 @@ use super::support::{
     ensure_zero, failure, fill, host_page, memory, memory_in, named, switch, zero,
 };
 use crate::bench::{self, Switch};
+use crate::subjects::LIBC;
 
 pub(super) fn cases() -> [LibcCase; 6] {
     [
@@ -93,8 +94,7 @@ fn grown_bytes_are_zeroed_with_each_recipe(_: &Bench) -> Verdict {
             let builder = builder()
                 .with_growth_policy(policy)
                 .with_growth_room(GrowthRoom::Bytes(room));
-            let allocator =
-                builder.build_over(conformance::Subject::system(&crate::subjects::LIBC))?;
+            let allocator = builder.build_over(LIBC.system())?;
             let mut memory = LinearMemory::new(allocator, 2, Some(6))?;
             for _ in 0..3 {
                 let size = memory.size();
@@ -114,7 +114,7 @@ fn bytes_given_up_by_a_reset_come_back_zero(_: &Bench) -> Verdict {
         let builder = builder()
             .with_growth_policy(policy)
             .with_growth_room(GrowthRoom::Bytes(room));
-        let allocator = builder.build_over(conformance::Subject::system(&crate::subjects::LIBC))?;
+        let allocator = builder.build_over(LIBC.system())?;
         let mut memory = LinearMemory::new(allocator, 1, Some(4))?;
         for _ in 0..2 {
             memory.grow(3)?;
