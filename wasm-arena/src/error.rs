@@ -142,10 +142,10 @@ pub enum AllocError {
         /// The first option that is not in force as asked.
         option: ConfigOption,
     },
-    /// A guard page can be read: something removed its protection. The region was taken out of use
-    /// and counted as leaked.
+    /// A guard is not as it should be: a guard page can be read, or a canary was overwritten. A
+    /// region with such a guard is taken out of use when its memory ends, and counted as leaked.
     GuardDamaged {
-        /// Address of the readable guard byte.
+        /// Address of the first byte found so.
         address: usize,
     },
     /// The bookkeeping of this memory is inconsistent; the memory must not be used further.
@@ -271,7 +271,7 @@ impl fmt::Display for AllocError {
                 )
             }
             Self::GuardDamaged { address } => {
-                write!(f, "the guard page at {address:#x} is readable")
+                write!(f, "the guard at {address:#x} is damaged")
             }
             Self::BookkeepingDamaged => f.write_str("the bookkeeping of this memory is damaged"),
         }

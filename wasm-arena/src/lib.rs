@@ -10,6 +10,7 @@
 //!                 ╲              ╱
 //!                  Allocator                          limits, budget, verification, accounts
 //!                      │            ◀── LinearMemory  the safe face
+//!                      │            ◀── AtomicMemoryOps  shared, checked: into_atomic_ops()
 //!                   Arenas                            regions kept for reuse, register of the live
 //!                      │
 //!        PortableArenas   MappedPages                 the seam: where regions come from
@@ -33,15 +34,18 @@
 //! ```
 //!
 //! # Verification levels
-//! | level | checked at every operation | and at growth and release |
-//! |---|---|---|
-//! | [`Off`](VerificationLevel::Off) | arguments and bounds | |
-//! | [`Sampling`](VerificationLevel::Sampling) | the bookkeeping, one time in sixteen | |
-//! | [`Standard`](VerificationLevel::Standard) | the bookkeeping | |
-//! | [`Full`](VerificationLevel::Full) | the bookkeeping | that the guards cannot be read |
-//! | [`Critical`](VerificationLevel::Critical) | the bookkeeping, against its second copy | that the guards cannot be read |
+//! Of an allocator, and of the contents of a memory that was made [`AtomicMemoryOps`]:
 //!
-//! The contents of a memory are not checked yet.
+//! | level | an allocator checks at every operation | and at growth and release | of contents is checked |
+//! |---|---|---|---|
+//! | [`Off`](VerificationLevel::Off) | arguments and bounds | | bounds |
+//! | [`Sampling`](VerificationLevel::Sampling) | the bookkeeping, one time in sixteen | | one block in sixteen, when it is read |
+//! | [`Standard`](VerificationLevel::Standard) | the bookkeeping | | every block that is read |
+//! | [`Full`](VerificationLevel::Full) | the bookkeeping | that the guards cannot be read | and the table of checksums, blocks before they are written in part, and what was written |
+//! | [`Critical`](VerificationLevel::Critical) | the bookkeeping, against its second copy | that the guards cannot be read | and the bookkeeping, against its second copy; everything before growth |
+//!
+//! [`NoStdAllocator`] compares its canaries at growth, reset and release, at every level but `Off`.
+//! What damage means, and what is repaired, is told at [`AtomicMemoryOps`].
 //!
 //! # Features
 //! | feature | effect | default |
@@ -60,10 +64,13 @@ mod budget;
 mod builder;
 mod effective;
 mod error;
+mod integrity;
 mod linear_memory;
+mod no_std_provider;
 mod options;
 mod page_allocator;
 mod protection_map;
+mod provider;
 mod region;
 mod statistics;
 mod system;
@@ -82,13 +89,20 @@ pub use effective::{
     ConfigOption, EffectiveConfiguration, EffectiveOption, Limitation, OptionValue, Outcome, Scope,
 };
 pub use error::AllocError;
+pub use integrity::{
+    AtomicMemoryOps, BookkeepingRecord, ChecksumEntry, ChecksumTable, CompareExchange,
+    DEFAULT_TABLE_ENTRIES, InlineTable, IntegrityError, IntegrityStatistics, MIN_BLOCK_SIZE,
+    MappedTable, ScrubReport,
+};
 pub use linear_memory::{LinearMemory, LittleEndian};
+pub use no_std_provider::{NoStdAllocator, NoStdProvider};
 pub use options::{
     ArenaOptions, DEFAULT_ARENA_SIZE, DEFAULT_CACHE_MAX_BLOCKS, GrowthPolicy, GrowthRoom,
     GuardSize, MAX_ARENA_SIZE, MemoryOptions, RoomAccess, VerificationLevel,
 };
 pub use page_allocator::PageAllocator;
 pub use protection_map::LIMIT as PROTECTED_RANGES_LIMIT;
+pub use provider::{AtomicMemoryExt, CustomProvider, MirroredProvider, Provider, SliceProvider};
 pub use region::{RegionLayout, RegionPart, RegionRequest};
 pub use statistics::{ArenasStatistics, MemoryStatistics};
 pub use system::{

@@ -31,7 +31,17 @@ const JUDGE: &str = "qnx-libc-stand-in";
 const LIBRARIES: [(&str, &[&str]); 3] = [
     ("wasm-arena-os", &["libc", "lock_api", "scopeguard"]),
     ("arena-heap", &["libc", "lock_api", "scopeguard"]),
-    ("wasm-arena", &["libc", "lock_api", "scopeguard"]),
+    (
+        "wasm-arena",
+        &[
+            "libc",
+            "lock_api",
+            "scopeguard",
+            "crc",
+            "crc-catalog",
+            "cpufeatures",
+        ],
+    ),
 ];
 
 fn metadata() -> Metadata {

@@ -58,7 +58,7 @@ pub(super) const DEFECTS: [Defect; 13] = [
             // Or it would not even compile.
             Edit {
                 file: "conformance/qnx/program/src/compare.rs",
-                from: "MAP_ANON, ",
+                from: "    MAP_ANON,\n",
                 to: "",
             },
         ],

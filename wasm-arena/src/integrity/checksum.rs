@@ -1,0 +1,226 @@
+//! CRC-32C of runs of machine words, and the arithmetic that updates one without the whole run.
+//!
+//! A CRC is the remainder of a polynomial division, and so linear: for two runs of the same length,
+//! `raw(a ^ b) = raw(a) ^ raw(b)`, and appending `n` zero bytes multiplies the remainder by
+//! `x^(8n)`. Hence the checksum of a block after a change, from the change alone:
+//!
+//! ```text
+//!   block    |..............|  old  |...............|      checksum ^= shift(raw(old ^ new), after)
+//!                           |  new  |◀─── after ───▶|
+//! ```
+//!
+//! Remainders are kept with their bits reversed: bit 31 is the coefficient of 1, bit 0 that of x^31.
+//! "State" is the remainder as it stands in the register, before the final inversion.
+#![forbid(unsafe_code)]
+
+use super::hardware;
+
+/// The divisor of CRC-32C, without its highest term, reversed.
+pub(super) const POLYNOMIAL: u32 = 0x82f6_3b78;
+
+/// The state before the first byte.
+pub(super) const START: u32 = !0;
+
+/// Bytes of a machine word: the unit of every access.
+pub(super) const WORD: usize = size_of::<usize>();
+
+/// CRC-32C without its inversions at both ends: they are made here.
+const RAW: crc::Algorithm<u32> = crc::Algorithm {
+    init: 0,
+    xorout: 0,
+    ..crc::CRC_32_ISCSI
+};
+
+/// 16 tables of 256 numbers: 16 KiB of constants, for processors without the instruction.
+static SOFTWARE: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&RAW);
+
+/// `POWERS[digit][value]` is `x^(8 * value * 256^digit)`: a number of bytes is shifted digit by digit.
+pub(super) static POWERS: [[u32; 256]; WORD] = powers(1 << 31);
+
+/// The product of two remainders.
+pub(super) const fn multiply(left: u32, right: u32) -> u32 {
+    let mut product = 0;
+    let mut bit = 32;
+    // From the coefficient of x^31 of `right` down to that of 1 (Horner's scheme).
+    while bit > 0 {
+        bit -= 1;
+        product = times_x(product) ^ (left & ((right >> (31 - bit)) & 1).wrapping_neg());
+    }
+    product
+}
+
+const fn times_x(remainder: u32) -> u32 {
+    (remainder >> 1) ^ (POLYNOMIAL & (remainder & 1).wrapping_neg())
+}
+
+/// The powers of `x^8`, each times `factor`.
+pub(super) const fn powers(factor: u32) -> [[u32; 256]; WORD] {
+    let mut table = [[0; 256]; WORD];
+    // x^8.
+    let mut base = 1 << 23;
+    let mut digit = 0;
+    while digit < WORD {
+        let mut power = 1 << 31;
+        let mut value = 0;
+        while value < 256 {
+            table[digit][value] = multiply(power, factor);
+            power = multiply(power, base);
+            value += 1;
+        }
+        base = power;
+        digit += 1;
+    }
+    table
+}
+
+/// The remainder after `bytes` zero bytes more. At most one multiplication for each byte of the
+/// number `bytes` that is not zero.
+pub(super) fn shift(remainder: u32, bytes: usize) -> u32 {
+    if let Some(shifted) = hardware::shift(remainder, bytes) {
+        return shifted;
+    }
+    shift_in_software(remainder, bytes)
+}
+
+fn shift_in_software(mut remainder: u32, bytes: usize) -> u32 {
+    for (digit, value) in bytes.to_le_bytes().into_iter().enumerate() {
+        if value != 0 {
+            remainder = multiply(remainder, POWERS[digit][usize::from(value)]);
+        }
+    }
+    remainder
+}
+
+/// The state after the bytes of `words`, in the order they have in memory.
+pub(super) fn update(state: u32, words: &[usize]) -> u32 {
+    if let Some(state) = hardware::update(state, words) {
+        return state;
+    }
+    update_in_software(state, words)
+}
+
+fn update_in_software(mut state: u32, words: &[usize]) -> u32 {
+    const GROUP: usize = 64 / WORD;
+    for group in words.chunks(GROUP) {
+        let mut bytes = [0; 64];
+        for (place, word) in bytes.chunks_exact_mut(WORD).zip(group) {
+            place.copy_from_slice(&word.to_ne_bytes());
+        }
+        // The library takes the state with its bits in the other order.
+        let mut digest = SOFTWARE.digest_with_initial(state.reverse_bits());
+        digest.update(&bytes[..group.len() * WORD]);
+        state = digest.finalize();
+    }
+    state
+}
+
+/// The checksum that a state stands for.
+pub(super) const fn finish(state: u32) -> u32 {
+    !state
+}
+
+/// The checksum of `bytes` zero bytes.
+pub(super) fn of_zeros(bytes: usize) -> u32 {
+    finish(shift(START, bytes))
+}
+
+/// The checksum of two runs, one after the other, from those of the parts.
+pub(super) fn join(first: u32, second: u32, bytes_of_second: usize) -> u32 {
+    shift(first, bytes_of_second) ^ second
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn words(len: usize, mut seed: u64) -> Vec<usize> {
+        (0..len)
+            .map(|_| {
+                seed = seed
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
+                {
+                    (seed ^ (seed >> 31)) as usize
+                }
+            })
+            .collect()
+    }
+
+    fn bytes(words: &[usize]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+    }
+
+    #[test]
+    fn every_way_agrees_with_another_implementation() {
+        for len in (0..200).chain([511, 512, 513, 4096]) {
+            let words = words(len, len as u64);
+            let expected = crc32c::crc32c(&bytes(&words));
+            assert_eq!(finish(update_in_software(START, &words)), expected, "{len}");
+            assert_eq!(finish(update(START, &words)), expected, "{len}");
+            if let Some(state) = hardware::update(START, &words) {
+                assert_eq!(finish(state), expected, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_check_value_of_the_standard_comes_out() {
+        // "123456789" is no whole number of words: its first eight digits, then the ninth by hand.
+        let mut digest = SOFTWARE.digest_with_initial(START);
+        digest.update(b"123456789");
+        assert_eq!(finish(digest.finalize()), 0xe306_9283);
+    }
+
+    #[test]
+    fn a_state_can_be_carried_on() {
+        let words = words(100, 1);
+        for cut in 0..=100 {
+            let state = update(update(START, &words[..cut]), &words[cut..]);
+            assert_eq!(state, update(START, &words));
+        }
+    }
+
+    #[test]
+    fn shifting_is_appending_zeros() {
+        for len in (0..300).chain([1 << 12, 1 << 16, (1 << 16) + 3]) {
+            let state = update(START, &words(3, len as u64));
+            let zeros = std::vec![0; len];
+            let expected = update(state, &zeros);
+            assert_eq!(shift(state, len * WORD), expected);
+            assert_eq!(shift_in_software(state, len * WORD), expected);
+            assert_eq!(of_zeros(len * WORD), crc32c::crc32c(&bytes(&zeros)));
+        }
+    }
+
+    #[test]
+    fn a_change_is_enough_to_update_a_block() {
+        const BLOCK: usize = 64;
+        let before = words(BLOCK, 5);
+        for start in 0..BLOCK {
+            for end in start + 1..=BLOCK {
+                let mut after = before.clone();
+                after[start..end].copy_from_slice(&words(end - start, (start * end) as u64));
+                let change: Vec<usize> = (start..end).map(|at| before[at] ^ after[at]).collect();
+                let old = finish(update(START, &before));
+                let new = old ^ shift(update(0, &change), (BLOCK - end) * WORD);
+                assert_eq!(new, crc32c::crc32c(&bytes(&after)));
+            }
+        }
+    }
+
+    #[test]
+    fn checksums_of_neighbours_join() {
+        let words = words(96, 11);
+        for cut in 0..=96 {
+            let (first, second) = words.split_at(cut);
+            let joined = join(
+                finish(update(START, first)),
+                finish(update(START, second)),
+                second.len() * WORD,
+            );
+            assert_eq!(joined, finish(update(START, &words)));
+        }
+    }
+}

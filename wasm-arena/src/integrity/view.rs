@@ -1,0 +1,347 @@
+//! What is done to blocks, their checksums and their second copies. No synchronisation: readers run
+//! this inside the sequence, writers under the lock.
+#![forbid(unsafe_code)]
+
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering, fence};
+
+use super::blocks::{Block, Blocks};
+use super::checksum::{self, WORD};
+use super::table::Records;
+use super::words::{CHUNK, Chunk, Patch, words_of};
+use super::{ChecksumEntry, IntegrityError};
+
+/// A memory and what belongs to it, as slices.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) blocks: &'a Blocks,
+    pub(super) data: &'a [AtomicUsize],
+    pub(super) mirror: Option<&'a [AtomicUsize]>,
+    pub(super) entries: &'a [ChecksumEntry],
+}
+
+/// Where the bytes of a write come from.
+pub(super) trait Source {
+    /// Fills a patch over `range` with what is to be stored there.
+    fn fill<const K: usize>(&self, range: &Range<usize>, patch: &mut Patch<K>);
+}
+
+/// A piece of at most so many words is written with that little on the stack.
+const FEW: usize = 4;
+
+/// How a write is carried out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// Checksums and mirror are kept.
+    pub(super) checked: bool,
+    /// What was stored is loaded again and compared.
+    pub(super) read_back: bool,
+    /// From the end to the start, so that an overlapping copy to a higher offset reads every byte
+    /// before it writes it.
+    pub(super) backwards: bool,
+}
+
+impl<'a> View<'a> {
+    /// The checksum records of a block; an error if the table shrank.
+    fn entry(&self, block: &Block) -> Result<&'a ChecksumEntry, IntegrityError> {
+        self.entries
+            .get(block.number)
+            .ok_or(IntegrityError::NoTable)
+    }
+
+    /// The checksum of what a block holds now, in `data` or in the mirror. Each chunk is shown to
+    /// `see` exactly as it was summed, with the offset of its first byte.
+    fn sum(words: &[AtomicUsize], block: &Block, mut see: impl FnMut(usize, &Chunk)) -> u32 {
+        let mut state = checksum::START;
+        let range = words_of(&block.bytes);
+        let mut offset = block.bytes.start;
+        let mut chunk = Chunk::new();
+        for part in words[range].chunks(CHUNK) {
+            chunk.load(part);
+            state = checksum::update(state, chunk.words());
+            see(offset, &chunk);
+            offset += CHUNK * WORD;
+        }
+        checksum::finish(state)
+    }
+
+    pub(super) fn sum_of_data(&self, block: &Block) -> u32 {
+        Self::sum(self.data, block, |_, _| ())
+    }
+
+    /// Compares a block's checksum with its records, or with the first alone.
+    fn judge(
+        &self,
+        block: &Block,
+        computed: u32,
+        both_records: bool,
+    ) -> Result<(), IntegrityError> {
+        let records = self.entry(block)?.get(block.number);
+        if computed == records.first && (!both_records || records.agree()) {
+            return Ok(());
+        }
+        Err(damage(block, computed, records))
+    }
+
+    /// Checks a block and copies those of its bytes that lie in `range` to their places in
+    /// `target`, which holds the whole range. What is copied is what was checked.
+    pub(super) fn check_and_copy(
+        &self,
+        block: &Block,
+        range: &Range<usize>,
+        target: &mut [u8],
+        both_records: bool,
+    ) -> Result<(), IntegrityError> {
+        let computed = Self::sum(self.data, block, |offset, chunk| {
+            let end = offset + chunk.words().len() * WORD;
+            let (from, to) = (offset.max(range.start), end.min(range.end));
+            if from < to {
+                let place = &mut target[from - range.start..to - range.start];
+                chunk.copy_to(from - offset, place);
+            }
+        });
+        self.judge(block, computed, both_records)
+    }
+
+    /// Checks a block.
+    pub(super) fn check(&self, block: &Block, both_records: bool) -> Result<(), IntegrityError> {
+        self.judge(block, self.sum_of_data(block), both_records)
+    }
+
+    /// Checks a block, both records and the second copy.
+    pub(super) fn check_all(&self, block: &Block) -> Result<(), IntegrityError> {
+        self.check(block, true)?;
+        match self.first_mirror_difference(block) {
+            None => Ok(()),
+            Some(first_difference) => Err(IntegrityError::MirrorDamaged {
+                block: block.number,
+                offset: block.bytes.start,
+                first_difference,
+                repaired: false,
+            }),
+        }
+    }
+
+    /// The offset of the first byte that differs between data and mirror.
+    fn first_mirror_difference(&self, block: &Block) -> Option<usize> {
+        let mirror = self.mirror?;
+        let range = words_of(&block.bytes);
+        let pairs = self.data[range.clone()].iter().zip(&mirror[range.clone()]);
+        for (index, (word, copy)) in range.zip(pairs) {
+            let (word, copy) = (word.load(Ordering::Relaxed), copy.load(Ordering::Relaxed));
+            if word != copy {
+                let difference = (word ^ copy).to_ne_bytes();
+                let inside = difference.iter().take_while(|&&byte| byte == 0).count();
+                return Some(index * WORD + inside);
+            }
+        }
+        None
+    }
+
+    /// Puts a block right, as far as anything is left to do it from. Only for the holder of the
+    /// lock, inside the sequence. Answers what was wrong, with whether it was repaired.
+    pub(super) fn mend(&self, block: &Block) -> Result<Option<IntegrityError>, IntegrityError> {
+        let entry = self.entry(block)?;
+        let records = entry.get(block.number);
+        let computed = self.sum_of_data(block);
+        let of_mirror = self
+            .mirror
+            .map(|mirror| Self::sum(mirror, block, |_, _| ()));
+        let recorded = |sum: u32| sum == records.first || sum == records.second;
+        let mut found = damage(block, computed, records);
+        if records.agree() && computed == records.first {
+            let Err(error) = self.check_all(block) else {
+                return Ok(None);
+            };
+            self.copy_block(block, self.data, self.mirror);
+            // Believed only when seen, here and below: a stuck bit cannot be repaired.
+            return Ok(Some(match self.check_all(block) {
+                Ok(()) => repaired(error),
+                Err(_) => error,
+            }));
+        } else if !records.agree() && (recorded(computed) || of_mirror == Some(computed)) {
+            // The data is vouched for by a record or by its copy; both records are not.
+            entry.set(block.number, Records::of(computed));
+        } else if let Some(sum) = of_mirror.filter(|&sum| recorded(sum)) {
+            if !records.agree() {
+                found = IntegrityError::BlockDamaged {
+                    block: block.number,
+                    offset: block.bytes.start,
+                    len: block.bytes.len(),
+                    stored: sum,
+                    computed,
+                    repaired: false,
+                };
+            }
+            if let Some(mirror) = self.mirror {
+                self.copy_block(block, mirror, Some(self.data));
+            }
+            entry.set(block.number, Records::of(sum));
+        } else {
+            return Ok(Some(found));
+        }
+        Ok(Some(match self.check(block, true) {
+            Ok(()) => repaired(found),
+            Err(_) => found,
+        }))
+    }
+
+    fn copy_block(&self, block: &Block, from: &[AtomicUsize], to: Option<&[AtomicUsize]>) {
+        let Some(to) = to else {
+            return;
+        };
+        for index in words_of(&block.bytes) {
+            to[index].store(from[index].load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// Takes the checksums of blocks anew from what they hold, and copies them to the mirror.
+    pub(super) fn take_anew(&self, blocks: Range<usize>) -> Result<(), IntegrityError> {
+        for number in blocks {
+            let block = self.blocks.block(number);
+            let sum = self.sum_of_data(&block);
+            self.entry(&block)?.set(number, Records::of(sum));
+            self.copy_block(&block, self.data, self.mirror);
+        }
+        Ok(())
+    }
+
+    /// The blocks that a range covers as a whole, as a range of bytes.
+    pub(super) fn covered(&self, range: &Range<usize>) -> Range<usize> {
+        let mask = self.blocks.block_size() - 1;
+        let start = range.start.saturating_add(mask) & !mask;
+        let end = if range.end == self.blocks.size() {
+            range.end
+        } else {
+            range.end & !mask
+        };
+        start..end.max(start)
+    }
+
+    /// Writes a range that is not empty and inside the memory.
+    ///
+    /// # Errors
+    /// What was written could not be read back; everything was written all the same, and the
+    /// checksums are those of what was to be written.
+    pub(super) fn write(
+        &self,
+        range: &Range<usize>,
+        source: &impl Source,
+        manner: Manner,
+    ) -> Result<(), IntegrityError> {
+        let covered = self.covered(range);
+        if manner.checked {
+            for number in self.blocks.touched(&covered) {
+                let block = self.blocks.block(number);
+                let sum = self.blocks.of_zeros(&block);
+                self.entry(&block)?.set(number, Records::of(sum));
+            }
+        }
+        // A piece fits a chunk and lies in one block.
+        let unit = self.blocks.block_size().min(CHUNK * WORD);
+        let mut result = Ok(());
+        let mut store = |number: usize| {
+            let piece = range.start.max(number * unit)..range.end.min((number + 1) * unit);
+            let rewritten = covered.contains(&piece.start);
+            let stored = if words_of(&piece).len() <= FEW {
+                self.write_piece::<FEW>(&piece, source, rewritten, manner)
+            } else {
+                self.write_piece::<CHUNK>(&piece, source, rewritten, manner)
+            };
+            if result.is_ok() {
+                result = stored;
+            }
+        };
+        let units = range.start / unit..(range.end - 1) / unit + 1;
+        if manner.backwards {
+            units.rev().for_each(&mut store);
+        } else {
+            units.for_each(&mut store);
+        }
+        result
+    }
+
+    /// Writes the piece of one block. If the whole block is being `rewritten`, its checksum was set
+    /// to that of zeros, and what changes is what is written.
+    #[inline]
+    fn write_piece<const K: usize>(
+        &self,
+        piece: &Range<usize>,
+        source: &impl Source,
+        rewritten: bool,
+        manner: Manner,
+    ) -> Result<(), IntegrityError> {
+        let mut patch = Patch::<K>::new(piece);
+        source.fill(piece, &mut patch);
+        let mut changes = [0; K];
+        patch.store(self.data, &mut changes);
+        if manner.checked {
+            let words = if rewritten {
+                patch.words()
+            } else {
+                &changes[..patch.range().len()]
+            };
+            let block = self.blocks.block(piece.start >> self.blocks.shift());
+            let after = block.bytes.end - patch.range().end * WORD;
+            let change = checksum::shift(checksum::update(0, words), after);
+            self.entry(&block)?.change(change);
+            if let Some(mirror) = self.mirror {
+                patch.store(mirror, &mut [0; K]);
+            }
+        }
+        if manner.read_back {
+            // Not before the stores are visible to others.
+            fence(Ordering::SeqCst);
+            if let Some((index, written, found)) = patch.first_difference(self.data) {
+                return Err(IntegrityError::ReadBackFailed {
+                    offset: index * WORD,
+                    written: written.to_le() as u64,
+                    found: found.to_le() as u64,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Records {
+    const fn of(sum: u32) -> Self {
+        Self {
+            first: sum,
+            second: sum,
+        }
+    }
+}
+
+/// What is wrong with a block whose checksum and records are not all the same.
+fn damage(block: &Block, computed: u32, records: Records) -> IntegrityError {
+    if records.agree() {
+        IntegrityError::BlockDamaged {
+            block: block.number,
+            offset: block.bytes.start,
+            len: block.bytes.len(),
+            stored: records.first,
+            computed,
+            repaired: false,
+        }
+    } else {
+        IntegrityError::ChecksumDamaged {
+            block: block.number,
+            offset: block.bytes.start,
+            stored: records.first,
+            second: records.second,
+            computed,
+            repaired: false,
+        }
+    }
+}
+
+const fn repaired(mut found: IntegrityError) -> IntegrityError {
+    if let IntegrityError::BlockDamaged { repaired, .. }
+    | IntegrityError::ChecksumDamaged { repaired, .. }
+    | IntegrityError::MirrorDamaged { repaired, .. } = &mut found
+    {
+        *repaired = true;
+    }
+    found
+}
