@@ -16,9 +16,19 @@ pub(super) fn is_control(name: &str) -> bool {
     name.starts_with(CONTROL)
 }
 
+/// What compilers and linkers make themselves on 32-bit processors: division of 64-bit numbers, and
+/// the table that position-independent code finds its data by.
+const OF_32_BITS: [&str; 5] = [
+    "_GLOBAL_OFFSET_TABLE_",
+    "__divdi3",
+    "__moddi3",
+    "__udivdi3",
+    "__umoddi3",
+];
+
 /// Whether the compiler may have put the call there by itself.
 pub(super) fn is_compilers(name: &str) -> bool {
-    symbols::is_compilers(name)
+    symbols::is_compilers(name) || OF_32_BITS.contains(&name)
 }
 
 /// The names that may be imported, each with what it is for.
