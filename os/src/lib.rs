@@ -48,7 +48,7 @@ pub use limits::{Resource, ResourceLimits};
 pub use lock::{Mutex, MutexGuard, RawLock};
 pub use native_heap::{HeapUsage, NativeHeap};
 pub use page_size::PageSize;
-pub use qnx::{LargeBlocks, QnxProfile, QnxVersion};
+pub use qnx::{HeapCommand, LargeBlocks, QnxProfile, QnxVersion};
 pub use source::{Facts, PageSource, Protection};
 pub use sys::OsPages;
 #[cfg(any(target_os = "nto", target_os = "qnx"))]

@@ -6,7 +6,7 @@
 use core::ffi::{CStr, c_int};
 use core::ptr::NonNull;
 
-use crate::{OsError, QnxVersion};
+use crate::{HeapCommand, OsError, QnxVersion};
 
 /// Bytes of a heap, as the heap itself tells them. For reports: other threads change them at will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,12 +41,9 @@ pub unsafe trait NativeHeap {
     /// Sets an option of the process (`mallopt`). The result means what `qnx-facts` §1.3 says of
     /// the command: often the previous value, which may be -1.
     ///
-    /// Only commands of [`heap_command`](crate::qnx::heap_command) may be passed: they take numbers.
-    /// One that is not there takes an address and writes to it.
-    ///
     /// # Errors
     /// The C library returned -1 and an error number.
-    fn set_option(&self, command: c_int, value: isize) -> Result<c_int, OsError>;
+    fn set_option(&self, command: HeapCommand, value: isize) -> Result<c_int, OsError>;
 
     /// A block of `len` bytes at a multiple of `alignment`, which is a power of two and at least
     /// 16. Not zeroed.

@@ -7,7 +7,8 @@ use crate::Errno;
 /// The error number for a value that is refused (qnx-facts §8.1).
 pub const EINVAL: Errno = Errno(22);
 
-pub mod heap_command;
+mod heap_command;
 mod version;
 
+pub use heap_command::HeapCommand;
 pub use version::{LargeBlocks, QnxProfile, QnxVersion};

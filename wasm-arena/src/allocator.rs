@@ -29,8 +29,8 @@ use crate::arenas::HeldRegion;
 use crate::protection_map::ProtectionMap;
 use crate::{
     AllocError, ArenaSystem, Arenas, ArenasRef, BudgetCharge, EffectiveConfiguration, MemoryId,
-    MemoryOptions, MemoryStatistics, PageAllocator, RegionPart, VerificationLevel, bytes_to_pages,
-    pages_to_bytes,
+    MemoryOptions, MemoryStatistics, PageAllocator, RegionPart, SystemFacts, VerificationLevel,
+    bytes_to_pages, pages_to_bytes,
 };
 use books::{Books, Entry};
 
@@ -114,6 +114,22 @@ impl<R: ArenasRef> Allocator<R> {
             sealed: false,
             operations: 0,
         })
+    }
+
+    /// Whether an allocator with these options could be made on a system.
+    pub(crate) fn check_options(
+        options: &MemoryOptions,
+        facts: &SystemFacts,
+        refuse_partial: bool,
+    ) -> Result<(), AllocError> {
+        let mut effective = EffectiveConfiguration::empty();
+        resolve::resolve(options.clone(), facts, &mut effective)?;
+        match effective.first_deviation().filter(|_| refuse_partial) {
+            Some(deviation) => Err(AllocError::PartialConfiguration {
+                option: deviation.option,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// The arenas below.

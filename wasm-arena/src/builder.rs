@@ -328,6 +328,9 @@ impl<S: ArenaSystem> AllocatorBuilder<S> {
     /// # Errors
     /// As [`build`](Self::build).
     pub fn build_over(self, system: S) -> Result<Allocator<Arenas<S>>, AllocError> {
+        // First, so that a refusal comes before the process is told anything.
+        let refuse = self.config.refuse_partial;
+        Allocator::<Arenas<S>>::check_options(&self.config.memory, &system.facts(), refuse)?;
         let arenas = self.build_arenas_over(system)?;
         self.build_in(arenas)
     }

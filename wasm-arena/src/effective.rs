@@ -151,7 +151,7 @@ pub enum Limitation {
     MaximumRefused,
     /// The process has another value in force. What is only a default here does not replace it.
     SetByProcess,
-    /// What was in force before cannot be learnt, so the documented default is put back.
+    /// What was in force before cannot be learnt, so it cannot be put back.
     PreviousUnknown,
 }
 
@@ -181,9 +181,7 @@ impl fmt::Display for Limitation {
             }
             Self::MaximumRefused => "the C library refuses its documented maximum",
             Self::SetByProcess => "the process has set another value, which a default leaves alone",
-            Self::PreviousUnknown => {
-                "what was in force before cannot be learnt, the documented default is put back"
-            }
+            Self::PreviousUnknown => "what was in force before cannot be learnt or put back",
         })
     }
 }

@@ -69,8 +69,8 @@ calls! {
     SchedCtl = 14, c"SchedCtl", true;
     /// `getenv`.
     Getenv = 15, c"getenv", false;
-    /// `nanosleep`.
-    Nanosleep = 16, c"nanosleep", false;
+    /// `usleep`.
+    Usleep = 16, c"usleep", false;
     /// `sched_yield`.
     SchedYield = 17, c"sched_yield", false;
     /// `write`.

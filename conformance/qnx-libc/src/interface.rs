@@ -15,7 +15,7 @@ pub use heap::{
 pub use pages::{qnx_mlock, qnx_mmap, qnx_mmap64, qnx_mprotect, qnx_munlock, qnx_munmap};
 pub use process::{
     RLimit, qnx___get_errno_ptr, qnx__exit, qnx_SchedCtl, qnx_abort, qnx_getenv, qnx_getrlimit,
-    qnx_nanosleep, qnx_sched_yield, qnx_sysconf, qnx_write,
+    qnx_sched_yield, qnx_sysconf, qnx_usleep, qnx_write,
 };
 
 use core::ffi::c_int;

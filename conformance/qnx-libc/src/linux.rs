@@ -1,6 +1,6 @@
 //! Every call the stand-in makes to Linux, in Linux's numbers on one side and QNX's on the other.
 
-use core::ffi::{CStr, c_char, c_int, c_long, c_void};
+use core::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 
 use crate::qnx::{errno, prot};
 
@@ -181,20 +181,13 @@ pub(crate) unsafe fn getenv(name: *const c_char) -> *mut c_char {
     unsafe { libc::getenv(name) }
 }
 
-/// `nanosleep`.
+/// `usleep`.
 ///
 /// # Errors
 /// QNX's error number.
-///
-/// # Safety
-/// `wanted` is readable; `rest` is null or writable.
-pub(crate) unsafe fn nanosleep(
-    wanted: *const libc::timespec,
-    rest: *mut libc::timespec,
-) -> Result<(), c_int> {
-    // SAFETY: passed on.
-    let answer = unsafe { libc::nanosleep(wanted, rest) };
-    if answer == 0 {
+pub(crate) fn usleep(microseconds: c_uint) -> Result<(), c_int> {
+    // SAFETY: the call has no preconditions.
+    if unsafe { libc::usleep(microseconds) } == 0 {
         Ok(())
     } else {
         Err(qnx_error())

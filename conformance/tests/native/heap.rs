@@ -9,8 +9,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use conformance::Observer;
 use os::{
-    Errno, Facts, HeapUsage, NativeHeap, OsCall, OsError, PageSize, PageSource, Protection,
-    QnxVersion, Reason,
+    Errno, Facts, HeapCommand, HeapUsage, NativeHeap, OsCall, OsError, PageSize, PageSource,
+    Protection, QnxVersion, Reason,
 };
 use qnx_libc::qnx::prot;
 
@@ -70,12 +70,12 @@ unsafe impl NativeHeap for Heap {
         self.version
     }
 
-    fn set_option(&self, command: c_int, value: isize) -> Result<c_int, OsError> {
+    fn set_option(&self, command: HeapCommand, value: isize) -> Result<c_int, OsError> {
         let place = qnx_libc::qnx___get_errno_ptr();
         // SAFETY: the place is this thread's, and always live.
         unsafe { place.write(0) };
         // SAFETY: the commands that the trait allows take numbers.
-        let result = unsafe { qnx_libc::qnx_mallopt(command, value) };
+        let result = unsafe { qnx_libc::qnx_mallopt(command as c_int, value) };
         if result == -1 && errno() != 0 {
             return Err(refused(OsCall::Configure, 0, value.unsigned_abs()));
         }

@@ -228,25 +228,23 @@ pub(super) fn limits() -> crate::ResourceLimits {
     }
 }
 
+/// How long a waiter sleeps before it looks again.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const PAUSE_MICROSECONDS: u32 = 50;
+
 /// Waits for a word to change where the system offers no wait on an address.
 ///
 /// Giving up the processor alone would not do: a waiter of a higher real-time priority would be
 /// chosen again and again and starve the holder. So the waiter sleeps.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn sleep_while_equal(word: &core::sync::atomic::AtomicU32, expected: u32) {
-    const PAUSE_NANOSECONDS: i32 = 50_000;
     // SAFETY: the call has no preconditions.
     unsafe { libc::sched_yield() };
     if word.load(Ordering::Relaxed) != expected {
         return;
     }
-    let pause = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: PAUSE_NANOSECONDS as _,
-    };
-    // SAFETY: the time is a live local, and nobody asks for the remainder. An early return is
-    // allowed by what `wait` promises.
-    unsafe { libc::nanosleep(&raw const pause, null_mut()) };
+    // SAFETY: the call has no preconditions. An early return is allowed by what `wait` promises.
+    unsafe { libc::usleep(PAUSE_MICROSECONDS) };
 }
 
 #[cfg(test)]

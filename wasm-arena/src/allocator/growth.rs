@@ -21,7 +21,7 @@ use super::{Allocator, Live, plan};
 use crate::arenas::HeldRegion;
 use crate::options::GrowthPolicy;
 use crate::protection_map::ProtectionMap;
-use crate::{AllocError, ArenaSystem, ArenasRef, BudgetCharge, Region, RegionLayout};
+use crate::{AllocError, ArenaSystem, ArenasRef, Region, RegionLayout};
 
 impl<R: ArenasRef> Allocator<R> {
     /// Grows by `additional` bytes and returns the base, which may have changed. Growing by 0
@@ -177,6 +177,7 @@ impl<R: ArenasRef> Allocator<R> {
         self.statistics.moves += 1;
         self.statistics.bytes_copied += copied;
         self.statistics.capacity_bytes = capacity;
+        self.statistics.guards_down = false;
         self.note_size(size);
         Ok(base)
     }
@@ -216,18 +217,13 @@ impl<R: ArenasRef> Allocator<R> {
         layout: RegionLayout,
         cost: usize,
     ) -> Result<(), AllocError> {
-        let old_cost = live.charge.as_ref().map_or(0, BudgetCharge::bytes);
-        if let Some(charge) = &mut live.charge {
-            charge.resize(cost)?;
-        }
+        // Both blocks exist while the heap copies, so both are paid for.
+        let budget = self.options.budget.as_ref();
+        let charge = budget.map(|budget| budget.charge(cost)).transpose()?;
         let size = live.size();
-        let resized = self.arenas().reallocate(&mut live.held, layout, size);
-        if resized.is_err()
-            && let Some(charge) = &mut live.charge
-        {
-            charge.resize(old_cost)?;
-        }
-        resized
+        self.arenas().reallocate(&mut live.held, layout, size)?;
+        live.charge = charge;
+        Ok(())
     }
 
     /// Fills a new region with the data and the protections of the old one, which stays as it was.

@@ -314,8 +314,8 @@ impl<S: ArenaSystem> Arenas<S> {
         keep: usize,
     ) -> Result<(), AllocError> {
         self.permit(OsCall::Reallocate)?;
-        let more = layout.total().saturating_sub(held.region().run_len());
-        self.check_limits(more, more)?;
+        // Both blocks exist while the heap copies.
+        self.check_limits(layout.total(), layout.total())?;
         let record = held.record();
         let (accessible, run_len) = (held.region().accessible(), held.region().run_len());
         // Out of the register, which must not describe what is moving.

@@ -129,6 +129,8 @@ impl<H: NativeHeap, P: PageSource> LibcArenas<H, P> {
         // SAFETY: as above.
         let after = unsafe { region.address(guard_start) };
         let after_len = layout.capacity() + layout.guard_after() - guard_start;
+        // What can be closed is closed, whatever was refused before.
+        let mut refusal = Ok(());
         for (address, len, protection) in [
             (region.start(), layout.guard_before(), protection),
             (room, room_end - region.accessible(), Protection::None),
@@ -136,10 +138,11 @@ impl<H: NativeHeap, P: PageSource> LibcArenas<H, P> {
         ] {
             if len > 0 {
                 // SAFETY: whole pages of our own block (rule 1), none of them accessible data.
-                unsafe { self.pages.protect(address, len, protection)? };
+                let closed = unsafe { self.pages.protect(address, len, protection) };
+                refusal = refusal.and(closed);
             }
         }
-        Ok(())
+        Ok(refusal?)
     }
 
     /// Zeroes what must read as zero in a region whose pages are all writable: data from `keep` on,
@@ -243,13 +246,16 @@ where
         };
         if let Err(error) = opened {
             // A part may be open now (qnx-facts §6.4). Closing it again splits no mapping that is
-            // not split already; should that be refused as well, the room below the guard stays
-            // open and dirty, but beyond the size, and the next growth zeroes it.
+            // not split already; should that be refused as well, the room stays open and dirty, and
+            // the region must not serve another memory.
             // SAFETY: room that nobody uses.
-            let _first_error_counts = unsafe {
+            let closed = unsafe {
                 self.pages
                     .protect(address, accessible - from, Protection::None)
             };
+            if closed.is_err() {
+                region.note_guards_down();
+            }
             return Err(error.into());
         }
         let clean_from = region.ever_accessible().clamp(from, accessible);

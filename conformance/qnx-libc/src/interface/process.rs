@@ -1,6 +1,6 @@
 //! The rest: errno, limits, the scheduler, and what a program needs to speak and to end.
 
-use core::ffi::{c_char, c_int, c_long, c_void};
+use core::ffi::{c_char, c_int, c_long, c_uint, c_void};
 
 use crate::calls::Call;
 use crate::interface::{answer, errno_cell, fail};
@@ -102,18 +102,11 @@ pub unsafe extern "C" fn qnx_getenv(name: *const c_char) -> *mut c_char {
     unsafe { linux::getenv(name) }
 }
 
-/// `nanosleep`.
-///
-/// # Safety
-/// `wanted` is readable; `rest` is null or writable.
+/// `usleep`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn qnx_nanosleep(
-    wanted: *const libc::timespec,
-    rest: *mut libc::timespec,
-) -> c_int {
-    state().calls.enter(Call::Nanosleep);
-    // SAFETY: passed on.
-    answer(unsafe { linux::nanosleep(wanted, rest) })
+pub extern "C" fn qnx_usleep(microseconds: c_uint) -> c_int {
+    state().calls.enter(Call::Usleep);
+    answer(linux::usleep(microseconds))
 }
 
 /// `sched_yield`.

@@ -178,7 +178,7 @@ impl Observer for StandIn {
             "getrlimit",
             "getenv",
             "write",
-            "nanosleep",
+            "usleep",
             "sched_yield",
         ];
         kinds()

@@ -30,6 +30,6 @@ macro_rules! same_size {
     )*};
 }
 
-same_size!(off_t, timespec, mallinfo);
+same_size!(off_t, mallinfo);
 
 same_size!(rlimit);

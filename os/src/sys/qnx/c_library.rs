@@ -7,8 +7,8 @@
 //! crate builds.
 //!
 //! Each group names the section of `qnx-facts` it was taken from; nothing here is from memory. What
-//! the facts do not cover (`nanosleep`, `sched_yield`, `getenv`, and the two types they need) is
-//! POSIX, with the widths that the `libc` crate gives for Neutrino.
+//! the facts do not cover (`usleep`, `sched_yield`, `getenv`) is POSIX. Sleeping goes by a plain number,
+//! because the facts do not tell how wide the fields of a `timespec` are.
 
 #![allow(non_camel_case_types, reason = "C's names for C's things")]
 
@@ -17,13 +17,6 @@ use core::ffi::{c_char, c_int, c_long, c_uint, c_void};
 /// `off_t`: 64 bits wide, as the `libc` crate has it. On 32-bit targets the C library may take 32;
 /// only 0 is ever passed, which reads the same (qnx-facts §6.2).
 pub(crate) type off_t = i64;
-
-/// `struct timespec`.
-#[repr(C)]
-pub(crate) struct timespec {
-    pub(crate) tv_sec: i64,
-    pub(crate) tv_nsec: c_long,
-}
 
 /// `struct rlimit`, for 64-bit targets (qnx-facts §7.1).
 #[repr(C)]
@@ -123,7 +116,7 @@ unsafe extern "C" {
 
     // POSIX.
     pub(crate) fn getenv(name: *const c_char) -> *mut c_char;
-    pub(crate) fn nanosleep(time: *const timespec, rest: *mut timespec) -> c_int;
+    pub(crate) fn usleep(microseconds: c_uint) -> c_int;
     pub(crate) fn sched_yield() -> c_int;
 }
 

@@ -6,7 +6,7 @@ use core::ptr::{NonNull, null_mut};
 use super::c_library;
 use super::errno;
 use crate::native_heap::{HeapUsage, NativeHeap};
-use crate::{Errno, OsCall, OsError, QnxVersion, Reason};
+use crate::{Errno, HeapCommand, OsCall, OsError, QnxVersion, Reason};
 
 /// The heap of the C library this program is linked with. QNX only.
 ///
@@ -66,11 +66,11 @@ unsafe impl NativeHeap for SystemHeap {
         self.version
     }
 
-    fn set_option(&self, command: c_int, value: isize) -> Result<c_int, OsError> {
+    fn set_option(&self, command: HeapCommand, value: isize) -> Result<c_int, OsError> {
         errno::clear();
-        // SAFETY: only commands that read numbers are passed in, by the promise of `HeapCommand`;
-        // the one that takes an address is not among them.
-        let result = unsafe { c_library::mallopt(command, value) };
+        // SAFETY: every `HeapCommand` takes a number; the one that takes an address is not among
+        // them.
+        let result = unsafe { c_library::mallopt(command as c_int, value) };
         // Several commands return the previous value, which may be -1: only an error number tells
         // a failure (qnx-facts §1.3.1, §1.3.2).
         if result == -1 && errno::last() != 0 {

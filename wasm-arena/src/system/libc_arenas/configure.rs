@@ -14,10 +14,10 @@
 //! here is checked before the first command; if a later one is refused, the earlier ones are undone.
 #![forbid(unsafe_code)]
 
-use os::{NativeHeap, OsError, PageSource, Reason};
+use os::{HeapCommand, NativeHeap, OsError, PageSource, Reason};
 
 use super::LibcArenas;
-use super::process::{self, InForce, Owner, Setting};
+use super::process::{self, Before, InForce, Owner, Setting};
 use crate::options::MAX_ARENA_SIZE;
 use crate::{
     AllocError, ArenaOptions, ConfigOption, EffectiveConfiguration, EffectiveOption, Limitation,
@@ -53,7 +53,7 @@ impl Applied {
     /// Has told nothing any more: see `process::retire`.
     pub(super) fn retire(&mut self, heap: &impl NativeHeap, restore: bool) {
         if let Some(owner) = self.owner {
-            process::retire(heap, owner, restore);
+            process::retire(heap, owner, &self.told, restore);
         }
         *self = Self::NOTHING;
     }
@@ -190,9 +190,7 @@ impl<H: NativeHeap, P: PageSource> LibcArenas<H, P> {
         }
         let before = self.heap.usage().from_system;
         // Never refused by the heap as documented; if it is, nothing went back.
-        let _told = self
-            .heap
-            .set_option(os::qnx::heap_command::ARENA_CACHE_FREE_NOW, 1);
+        let _told = self.heap.set_option(HeapCommand::ArenaCacheFreeNow, 1);
         before.saturating_sub(self.heap.usage().from_system)
     }
 }
@@ -214,24 +212,35 @@ struct Session<'a, H> {
     heap: &'a H,
     owner: Owner,
     told: [Option<isize>; Setting::COUNT],
-    /// What stood in the register before the first change of this session, for settings it changed.
-    replaced: [Option<Option<InForce>>; Setting::COUNT],
+    /// What stood in the register before the first change of this session, for settings it changed,
+    /// and whether this system had told them before.
+    replaced: [Option<(Option<InForce>, bool)>; Setting::COUNT],
 }
 
 impl<H: NativeHeap> Session<'_, H> {
-    /// Tells the process; returns what another live arena system had asked for instead.
+    /// Tells the process; returns what another arena system had asked for instead.
     fn tell(&mut self, setting: Setting, value: isize) -> Result<Option<isize>, OsError> {
-        let before = process::set(self.heap, self.owner, setting, value)?;
-        self.told[setting as usize] = Some(value);
-        self.replaced[setting as usize].get_or_insert(before);
-        Ok(before.and_then(|before| before.displaced_by(self.owner, value)))
+        let before = self.tell_over(setting, value)?;
+        Ok(before
+            .in_force
+            .and_then(|known| known.displaced_by(self.owner, value)))
+    }
+
+    /// Tells the process; returns what there was before.
+    fn tell_over(&mut self, setting: Setting, value: isize) -> Result<Before, OsError> {
+        let index = setting as usize;
+        let told_before = self.told[index].is_some();
+        let before = process::set(self.heap, self.owner, setting, value, told_before)?;
+        self.told[index] = Some(value);
+        self.replaced[index].get_or_insert((before.in_force, told_before));
+        Ok(before)
     }
 
     /// Puts back what was in force before this session, as far as the heap takes it.
     fn undo(&mut self) {
         for setting in Setting::ALL {
-            if let Some(before) = self.replaced[setting as usize] {
-                process::take_back(self.heap, self.owner, setting, before);
+            if let Some((before, told_before)) = self.replaced[setting as usize] {
+                process::take_back(self.heap, self.owner, setting, before, told_before);
             }
         }
     }
@@ -327,11 +336,23 @@ impl<H: NativeHeap> Session<'_, H> {
             effective.applied(option, value_of(asked));
             return Ok(());
         }
-        let displaced = self.tell(setting, asked.cast_signed())?;
+        let value = asked.cast_signed();
+        let before = self.tell_over(setting, value)?;
+        let displaced = before
+            .in_force
+            .and_then(|known| known.displaced_by(self.owner, value));
         // A lowered limit acts at the next release only, and can make the heap lose a remainder
-        // meanwhile (qnx-facts §4.4, §9.21).
-        self.heap
-            .set_option(os::qnx::heap_command::ARENA_CACHE_FREE_NOW, 1)?;
+        // meanwhile (qnx-facts §4.4, §9.21). A raised one must not cost what was preallocated.
+        let reach = |value: isize| match (setting, value) {
+            (Setting::CacheMaxSize, 0) => isize::MAX,
+            _ => value,
+        };
+        let lowered = before
+            .value
+            .is_none_or(|before| reach(value) < reach(before));
+        if lowered && !process::is_held() {
+            self.heap.set_option(HeapCommand::ArenaCacheFreeNow, 1)?;
+        }
         effective.set(of_process(
             option,
             value_of(asked),
@@ -437,6 +458,7 @@ impl<H: NativeHeap> Session<'_, H> {
             });
             effective.set(of_process(ConfigOption::MemoryHold, on, on, outcome, None));
         }
+        self.note_what_stays(options, effective);
         for (option, asked, default) in [
             (
                 ConfigOption::MonotonicGrowth,
@@ -454,5 +476,41 @@ impl<H: NativeHeap> Session<'_, H> {
             }
         }
         Ok(())
+    }
+
+    /// Settings of 8.0 that were told before and are no longer asked for: the C library does not
+    /// tell what was there before, so they stay.
+    fn note_what_stays(&self, options: &ArenaOptions, effective: &mut EffectiveConfiguration) {
+        let keeps_nothing = options.cache_max_blocks == 0 && options.cache_max_bytes == 0;
+        for (setting, option, wanted) in [
+            (
+                Setting::Granularity,
+                ConfigOption::ArenaSize,
+                options.arena_size != DEFAULTS.arena_size,
+            ),
+            (
+                Setting::MmapThreshold,
+                ConfigOption::ArenaCacheMaxBlocks,
+                keeps_nothing,
+            ),
+            (
+                Setting::TrimThreshold,
+                ConfigOption::MemoryHold,
+                options.memory_hold,
+            ),
+        ] {
+            let told = self.told[setting as usize];
+            if let (false, Some(told)) = (wanted, told) {
+                let (asked, in_force) = match option {
+                    ConfigOption::ArenaSize => {
+                        (OptionValue::Bytes(options.arena_size), bytes(told))
+                    }
+                    ConfigOption::MemoryHold => (switch(0), switch(1)),
+                    _ => (OptionValue::Count(options.cache_max_blocks), count(0)),
+                };
+                let outcome = Outcome::Clamped(Limitation::PreviousUnknown);
+                effective.set(of_process(option, asked, in_force, outcome, None));
+            }
+        }
     }
 }

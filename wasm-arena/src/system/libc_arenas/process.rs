@@ -8,8 +8,7 @@
 use core::num::NonZeroU32;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use os::qnx::heap_command;
-use os::{Mutex, NativeHeap, OsError};
+use os::{HeapCommand, Mutex, NativeHeap, OsError};
 
 /// An option of the heap that this project sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,16 +38,16 @@ impl Setting {
         Self::Granularity,
     ];
 
-    pub(super) const fn command(self) -> core::ffi::c_int {
+    pub(super) const fn command(self) -> HeapCommand {
         match self {
-            Self::ArenaSize => heap_command::ARENA_SIZE,
-            Self::CacheMaxBlocks => heap_command::ARENA_CACHE_MAX_BLOCKS,
-            Self::CacheMaxSize => heap_command::ARENA_CACHE_MAX_SIZE,
-            Self::MemoryHold => heap_command::MEMORY_HOLD,
-            Self::MonotonicGrowth => heap_command::MONOTONIC_GROWTH,
-            Self::TrimThreshold => heap_command::TRIM_THRESHOLD,
-            Self::MmapThreshold => heap_command::MMAP_THRESHOLD,
-            Self::Granularity => heap_command::GRANULARITY,
+            Self::ArenaSize => HeapCommand::ArenaSize,
+            Self::CacheMaxBlocks => HeapCommand::ArenaCacheMaxBlocks,
+            Self::CacheMaxSize => HeapCommand::ArenaCacheMaxSize,
+            Self::MemoryHold => HeapCommand::MemoryHold,
+            Self::MonotonicGrowth => HeapCommand::MonotonicGrowth,
+            Self::TrimThreshold => HeapCommand::TrimThreshold,
+            Self::MmapThreshold => HeapCommand::MmapThreshold,
+            Self::Granularity => HeapCommand::Granularity,
         }
     }
 
@@ -91,27 +90,33 @@ impl Owner {
 /// What stands in force, as far as this crate set it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct InForce {
-    owner: Owner,
+    /// Who set it; `None` once that system is gone.
+    owner: Option<Owner>,
     value: isize,
+    /// What another live system had set before, and who.
+    replaced: Option<(Owner, isize)>,
 }
 
 impl InForce {
-    /// The value, if another live arena system asked for it and it is not `value`.
+    /// The value, if another arena system asked for it and it is not `value`.
     pub(super) fn displaced_by(self, owner: Owner, value: isize) -> Option<isize> {
-        (self.owner != owner && self.value != value).then_some(self.value)
+        (self.owner != Some(owner) && self.value != value).then_some(self.value)
     }
 }
 
-/// What stands in force, and what was there before the first of us set anything.
+/// What stands in force, what was there before the first of us set anything, and how many live arena
+/// systems have told each setting.
 #[derive(Debug, Clone, Copy)]
 struct Register {
     in_force: [Option<InForce>; Setting::COUNT],
     original: [Option<isize>; Setting::COUNT],
+    tellers: [u32; Setting::COUNT],
 }
 
 static PROCESS: Mutex<Register> = Mutex::new(Register {
     in_force: [None; Setting::COUNT],
     original: [None; Setting::COUNT],
+    tellers: [0; Setting::COUNT],
 });
 
 /// Hold sets both of them: to no limit when it is switched on, to "keep nothing" when it is switched
@@ -137,7 +142,16 @@ impl Register {
         if setting == Setting::MemoryHold && value == 0 {
             self.set_limits_again(heap)?;
         }
+        if LIMITS.contains(&setting) && self.is_held() {
+            // A limit would end what hold has lifted; it counts again when hold is lifted.
+            heap.set_option(Setting::MemoryHold.command(), 1)?;
+        }
         Ok(())
+    }
+
+    /// Whether hold is in force by one of us.
+    fn is_held(&self) -> bool {
+        self.in_force[Setting::MemoryHold as usize].is_some_and(|hold| hold.value != 0)
     }
 
     /// Sets both limits to what they are without hold. If that is refused, hold is on again.
@@ -158,7 +172,7 @@ impl Register {
         if self.in_force[Setting::MemoryHold as usize].is_none() {
             for limit in LIMITS {
                 if self.in_force[limit as usize].is_none() {
-                    self.forget(limit);
+                    self.original[limit as usize] = None;
                 }
             }
         }
@@ -197,36 +211,68 @@ impl Register {
         let _nobody_to_tell = self.tell(heap, setting, value);
     }
 
-    /// Forgets what was there before, once nobody has set anything else.
-    fn forget(&mut self, setting: Setting) {
-        self.in_force[setting as usize] = None;
-        self.original[setting as usize] = None;
+    /// One system less has told a setting: without any, nothing needs to be remembered of it.
+    fn one_teller_less(&mut self, setting: Setting) {
+        let tellers = &mut self.tellers[setting as usize];
+        *tellers = tellers.saturating_sub(1);
+        if *tellers == 0 {
+            self.in_force[setting as usize] = None;
+            self.original[setting as usize] = None;
+        }
     }
 }
 
-/// Sets an option of the process for `owner`; returns what stood in the register before. The
-/// register's lock is held meanwhile, so that it always says what the heap was told last.
+/// What there was before a setting was told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before {
+    /// As far as this crate set it.
+    pub(super) in_force: Option<InForce>,
+    /// The value, as far as it is known.
+    pub(super) value: Option<isize>,
+}
+
+/// Sets an option of the process for `owner`, which has told it before or not; returns what there
+/// was before. The register's lock is held meanwhile, so that it always says what the heap was told
+/// last.
 pub(super) fn set(
     heap: &impl NativeHeap,
     owner: Owner,
     setting: Setting,
     value: isize,
-) -> Result<Option<InForce>, OsError> {
+    told_before: bool,
+) -> Result<Before, OsError> {
     let mut register = PROCESS.lock();
+    let index = setting as usize;
+    let in_force = register.in_force[index];
     if let Err(refusal) = register.tell(heap, setting, value) {
         register.forget_learnt();
         return Err(refusal);
     }
-    let now = Some(InForce { owner, value });
-    Ok(core::mem::replace(
-        &mut register.in_force[setting as usize],
-        now,
-    ))
+    let replaced = in_force.and_then(|known| match known.owner {
+        Some(other) if other != owner => Some((other, known.value)),
+        _ => known.replaced,
+    });
+    let before = Before {
+        in_force,
+        value: register.value(setting),
+    };
+    register.in_force[index] = Some(InForce {
+        owner: Some(owner),
+        value,
+        replaced,
+    });
+    register.tellers[index] += u32::from(!told_before);
+    Ok(before)
 }
 
 /// What stands in force, if somebody else than `owner` set it and it is not `value`.
 pub(super) fn overruled(owner: Owner, setting: Setting, value: isize) -> Option<isize> {
     PROCESS.lock().in_force[setting as usize].and_then(|known| known.displaced_by(owner, value))
+}
+
+/// Whether `owner`, or another live system, has lifted the limits of the heap's cache.
+pub(super) fn is_held() -> bool {
+    PROCESS.lock().is_held()
 }
 
 /// Takes back what `owner` told in a configuration that failed: what stood in the register before
@@ -236,33 +282,62 @@ pub(super) fn take_back(
     owner: Owner,
     setting: Setting,
     before: Option<InForce>,
+    told_before: bool,
 ) {
     let mut register = PROCESS.lock();
-    if register.in_force[setting as usize].is_some_and(|known| known.owner == owner) {
-        register.in_force[setting as usize] = before;
+    let index = setting as usize;
+    if register.in_force[index].is_some_and(|known| known.owner == Some(owner)) {
+        register.in_force[index] = before;
         if let Some(value) = register.value(setting) {
             register.put_back(heap, setting, value);
         }
-        if before.is_none() {
-            register.forget(setting);
-            register.forget_learnt();
-        }
+    }
+    if !told_before {
+        register.one_teller_less(setting);
+        register.forget_learnt();
     }
 }
 
-/// `owner` is gone: its settings stay in force but are nobody's, or what was there before is put
-/// back.
-pub(super) fn retire(heap: &impl NativeHeap, owner: Owner, restore: bool) {
+/// `owner`, which has told these settings, is gone: they stay in force but are nobody's, or what was
+/// there before is put back: what another live system had asked for, else what was there before any
+/// of us.
+pub(super) fn retire(
+    heap: &impl NativeHeap,
+    owner: Owner,
+    told: &[Option<isize>; Setting::COUNT],
+    restore: bool,
+) {
     let mut register = PROCESS.lock();
     for setting in Setting::ALL {
-        if register.in_force[setting as usize].is_none_or(|known| known.owner != owner) {
+        let index = setting as usize;
+        if told[index].is_none() {
             continue;
         }
-        register.in_force[setting as usize] = None;
-        if restore && let Some(value) = register.value(setting) {
-            register.put_back(heap, setting, value);
+        if let Some(known) = register.in_force[index] {
+            if known.owner == Some(owner) {
+                register.in_force[index] = match known.replaced {
+                    Some((other, value)) if restore => Some(InForce {
+                        owner: Some(other),
+                        value,
+                        replaced: None,
+                    }),
+                    _ if restore => None,
+                    _ => Some(InForce {
+                        owner: None,
+                        ..known
+                    }),
+                };
+                if restore && let Some(value) = register.value(setting) {
+                    register.put_back(heap, setting, value);
+                }
+            } else if known.replaced.is_some_and(|(other, _)| other == owner) {
+                register.in_force[index] = Some(InForce {
+                    replaced: None,
+                    ..known
+                });
+            }
         }
-        register.forget(setting);
+        register.one_teller_less(setting);
     }
     register.forget_learnt();
 }

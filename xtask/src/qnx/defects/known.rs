@@ -8,8 +8,8 @@ pub(super) const DEFECTS: [Defect; 13] = [
         mistake: "commands of mallopt counted from 1, as if nobody had a header",
         edits: &[Edit {
             file: "os/src/qnx/heap_command.rs",
-            from: "pub const ARENA_SIZE: c_int = 4;",
-            to: "pub const ARENA_SIZE: c_int = 1;",
+            from: "ArenaSize = 4,",
+            to: "ArenaSize = 1,",
         }],
         case: "libc settings_reach_the_heap_by_their_own_numbers",
     },
@@ -130,7 +130,7 @@ pub(super) const DEFECTS: [Defect; 13] = [
         edits: &[Edit {
             file: "wasm-arena/src/system/libc_arenas/reallocate.rs",
             from: "let data_offset = region.base()",
-            to: "let _ = self.heap.set_option(os::qnx::heap_command::MONOTONIC_GROWTH, 1);\n        \
+            to: "let _ = self.heap.set_option(os::HeapCommand::MonotonicGrowth, 1);\n        \
                  let data_offset = region.base()",
         }],
         case: "libc growth_changes_no_setting_of_the_process",
