@@ -219,7 +219,7 @@ fn spoken(line: &str) -> Result<(), String> {
 fn format() -> Result<(), String> {
     cargo("fmt", &["--all", "--check"])?;
     for manifest in APART {
-        cargo("fmt", &["--check", "--manifest-path", manifest])?;
+        cargo("fmt", &["--all", "--check", "--manifest-path", manifest])?;
     }
     Ok(())
 }
