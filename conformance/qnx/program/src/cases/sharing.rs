@@ -14,7 +14,7 @@ use super::support::{
 use crate::bench::{self, HeapSetting};
 use crate::subjects::LIBC;
 
-pub(super) fn cases() -> [LibcCase; 5] {
+pub(super) fn cases() -> [LibcCase; 8] {
     [
         named!(
             a_default_is_no_wish,
@@ -33,7 +33,88 @@ pub(super) fn cases() -> [LibcCase; 5] {
             the_same_wish_twice_is_at_odds_with_nobody,
             "two allocators, one value"
         ),
+        named!(
+            the_end_of_the_second_gives_the_first_its_wish_back,
+            "if that was asked for; else the first is told"
+        ),
+        named!(
+            a_refused_build_tells_the_process_nothing,
+            "whichever option was refused"
+        ),
+        named!(
+            a_limit_does_not_end_hold,
+            "its own or another's; it counts when hold is lifted"
+        ),
     ]
+}
+
+fn the_end_of_the_second_gives_the_first_its_wish_back(_: &Bench) -> Verdict {
+    let first = arenas(&builder().with_arena_size(PAGE))?;
+    let second = builder().with_arena_size(2 * PAGE);
+    drop(arenas(&second.clone().with_restore_on_drop(true))?);
+    ensure_same!(
+        bench::setting(HeapSetting::ArenaSize),
+        PAGE as isize,
+        "the first one's is back"
+    );
+    let told = option(&first.effective_configuration(), ConfigOption::ArenaSize)?;
+    ensure!(told.outcome == Outcome::Applied, "and in force");
+    drop(arenas(&second)?);
+    let told = option(&first.effective_configuration(), ConfigOption::ArenaSize)?;
+    ensure!(told.outcome == Outcome::Overruled, "it was left behind");
+    ensure!(
+        told.in_force == OptionValue::Bytes(2 * PAGE),
+        "with its value"
+    );
+    Ok(())
+}
+
+fn a_refused_build_tells_the_process_nothing(_: &Bench) -> Verdict {
+    let first = arenas(&builder().with_arena_size(PAGE))?;
+    let settings = heap_settings();
+    let wish = builder().with_arena_size(2 * PAGE).with_memory_hold(true);
+    ensure_error!(
+        wish.clone()
+            .with_guard_after(wasm_arena::GuardSize::Bytes(100))
+            .build_over(LIBC.system()),
+        AllocError::Misaligned { value: 100, .. },
+        "an option of the memory"
+    );
+    ensure_settings(settings)?;
+    ensure_error!(
+        wish.with_lifo_free(true)
+            .refuse_partial_configuration(true)
+            .build_over(LIBC.system()),
+        AllocError::PartialConfiguration { .. },
+        "an option of the arenas"
+    );
+    ensure_settings(settings)?;
+    drop(first);
+    Ok(())
+}
+
+fn a_limit_does_not_end_hold(_: &Bench) -> Verdict {
+    let held = builder()
+        .with_memory_hold(true)
+        .with_arena_cache_max_blocks(8)
+        .with_restore_on_drop(true);
+    let first = arenas(&held)?;
+    let no_limit = heap_settings()[HeapSetting::CacheMaxBlocks as usize];
+    ensure!(no_limit != 8, "hold lifts it");
+    let second = arenas(&builder().with_arena_cache_max_blocks(9))?;
+    ensure_same!(
+        bench::setting(HeapSetting::CacheMaxBlocks),
+        no_limit,
+        "hold still does"
+    );
+    drop(first);
+    ensure_same!(
+        bench::setting(HeapSetting::CacheMaxBlocks),
+        9,
+        "now it counts"
+    );
+    drop(second);
+    Ok(())
 }
 
 fn a_default_is_no_wish(_: &Bench) -> Verdict {
