@@ -8,7 +8,9 @@ use core::ffi::{c_int, c_long};
 use core::ptr::{NonNull, null, null_mut};
 use core::sync::atomic::AtomicU32;
 
-pub(super) use super::unix::{commit, limits, lock, page_size, protect, resident, unlock, unmap};
+pub(super) use super::unix::{
+    commit, limits, lock, map, page_size, protect, resident, unlock, unmap,
+};
 use super::{errno, unix};
 use crate::{Errno, Facts, Protection, Reason};
 
@@ -24,22 +26,14 @@ const KERNEL_SIGNAL_SET_BYTES: usize = if cfg!(any(target_arch = "mips", target_
 
 pub(super) fn facts() -> Facts {
     Facts {
-        page_size: page_size(),
-        reserves_for_free: true,
-        can_protect: true,
-        returns_memory: true,
         discards_cheaply: true,
-        can_lock: true,
         can_probe: true,
+        ..unix::facts()
     }
 }
 
 pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, Reason> {
     unix::map_anywhere(len, Protection::None, libc::MAP_NORESERVE)
-}
-
-pub(super) fn map(len: usize) -> Result<NonNull<u8>, Reason> {
-    unix::map_anywhere(len, Protection::ReadWrite, 0)
 }
 
 /// Protects first: that is the call that can fail, and its failure leaves the contents.

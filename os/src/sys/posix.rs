@@ -12,8 +12,8 @@ use core::sync::atomic::AtomicU32;
 use super::unix;
 #[cfg(not(target_os = "openbsd"))]
 pub(super) use super::unix::resident;
-pub(super) use super::unix::{commit, limits, lock, page_size, protect, unlock, unmap};
-use crate::{Facts, Protection, Reason};
+pub(super) use super::unix::{commit, facts, limits, lock, map, page_size, protect, unlock, unmap};
+use crate::{Protection, Reason};
 
 /// Asks for address space that is not charged; systems without the flag do not charge for it.
 #[cfg(any(target_vendor = "apple", target_os = "netbsd"))]
@@ -21,24 +21,8 @@ const RESERVATION_FLAGS: c_int = libc::MAP_NORESERVE;
 #[cfg(not(any(target_vendor = "apple", target_os = "netbsd")))]
 const RESERVATION_FLAGS: c_int = 0;
 
-pub(super) fn facts() -> Facts {
-    Facts {
-        page_size: page_size(),
-        reserves_for_free: true,
-        can_protect: true,
-        returns_memory: true,
-        discards_cheaply: false,
-        can_lock: true,
-        can_probe: false,
-    }
-}
-
 pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, Reason> {
     unix::map_anywhere(len, Protection::None, RESERVATION_FLAGS)
-}
-
-pub(super) fn map(len: usize) -> Result<NonNull<u8>, Reason> {
-    unix::map_anywhere(len, Protection::ReadWrite, 0)
 }
 
 /// # Safety

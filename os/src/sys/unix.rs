@@ -9,7 +9,7 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{c_library as libc, errno};
-use crate::{PageSize, Protection, Reason};
+use crate::{Facts, PageSize, Protection, Reason};
 
 /// Zero until the page size was asked for.
 static PAGE_SIZE: AtomicUsize = AtomicUsize::new(0);
@@ -50,6 +50,24 @@ fn checked(status: c_int) -> Result<(), Reason> {
     } else {
         Err(errno::last_reason())
     }
+}
+
+/// What every Unix can do; arms that can do more say so.
+pub(super) fn facts() -> Facts {
+    Facts {
+        page_size: page_size(),
+        reserves_for_free: true,
+        can_protect: true,
+        returns_memory: true,
+        discards_cheaply: false,
+        can_lock: true,
+        can_probe: false,
+    }
+}
+
+/// Fresh pages, accessible from the start.
+pub(super) fn map(len: usize) -> Result<NonNull<u8>, Reason> {
+    map_anywhere(len, Protection::ReadWrite, 0)
 }
 
 /// New anonymous private pages wherever the system likes.
@@ -196,6 +214,16 @@ pub(super) fn resident(address: NonNull<u8>, len: usize) -> Result<usize, Reason
     Ok(resident_pages * page)
 }
 
+/// Bytes of the machine's memory, if the system tells.
+pub(super) fn physical_memory() -> Option<u64> {
+    // SAFETY: the call has no preconditions.
+    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+    u64::try_from(pages)
+        .ok()
+        .filter(|&pages| pages > 0)
+        .and_then(|pages| pages.checked_mul(page_size().get() as u64))
+}
+
 /// The limits of the process. Asked anew each time, since they can be changed at any time.
 #[cfg(not(any(target_os = "nto", target_os = "qnx")))]
 #[allow(
@@ -212,18 +240,13 @@ pub(super) fn limits() -> crate::ResourceLimits {
         let status = unsafe { libc::getrlimit(resource, &raw mut limit) };
         (status == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur.into())
     };
-    // SAFETY: the call has no preconditions.
-    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
     crate::ResourceLimits {
         data: limit(libc::RLIMIT_DATA),
         // The kernel of OpenBSD has no limit of this kind.
         #[cfg(not(target_os = "openbsd"))]
         address_space: limit(libc::RLIMIT_AS),
         locked_memory: limit(libc::RLIMIT_MEMLOCK),
-        physical_memory: u64::try_from(pages)
-            .ok()
-            .filter(|&pages| pages > 0)
-            .and_then(|pages| pages.checked_mul(page_size().get() as u64)),
+        physical_memory: physical_memory(),
         ..crate::ResourceLimits::NONE
     }
 }

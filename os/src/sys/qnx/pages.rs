@@ -18,28 +18,12 @@ use core::ptr::NonNull;
 use core::sync::atomic::AtomicU32;
 
 use super::c_library::{self, EPERM, MAP_LAZY};
-pub(super) use super::unix::{commit, lock, page_size, protect, unlock, unmap};
+pub(super) use super::unix::{commit, facts, lock, map, page_size, protect, unlock, unmap};
 use super::{errno, unix};
-use crate::{Errno, Facts, Protection, Reason, ResourceLimits};
-
-pub(super) fn facts() -> Facts {
-    Facts {
-        page_size: page_size(),
-        reserves_for_free: true,
-        can_protect: true,
-        returns_memory: true,
-        discards_cheaply: false,
-        can_lock: true,
-        can_probe: false,
-    }
-}
+use crate::{Errno, Protection, Reason, ResourceLimits};
 
 pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, Reason> {
     unix::map_anywhere(len, Protection::None, MAP_LAZY)
-}
-
-pub(super) fn map(len: usize) -> Result<NonNull<u8>, Reason> {
-    unix::map_anywhere(len, Protection::ReadWrite, 0)
 }
 
 /// # Safety
@@ -105,13 +89,8 @@ fn limit(resource: c_int) -> Option<u64> {
 /// 32-bit targets are told the machine's only: which of two structs their `getrlimit` fills is not
 /// known.
 pub(super) fn limits() -> ResourceLimits {
-    // SAFETY: the call has no preconditions.
-    let pages = unsafe { c_library::sysconf(c_library::_SC_PHYS_PAGES) };
     let limits = ResourceLimits {
-        physical_memory: u64::try_from(pages)
-            .ok()
-            .filter(|&pages| pages > 0)
-            .and_then(|pages| pages.checked_mul(page_size().get() as u64)),
+        physical_memory: unix::physical_memory(),
         ..ResourceLimits::NONE
     };
     #[cfg(target_pointer_width = "64")]
