@@ -1,10 +1,11 @@
 //! Any page source, with every call counted by kind.
 
 use core::fmt;
+use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::{Facts, OsCall, OsError, PageSource, Protection, ResourceLimits};
+use crate::{Facts, OsCall, OsError, PageSource, Protection, ResourceLimits, Touched};
 
 const KINDS: usize = OsCall::ALL.len();
 
@@ -187,6 +188,16 @@ unsafe impl<P: PageSource> PageSource for Counted<P> {
     fn resident(&self, address: NonNull<u8>, len: usize) -> Result<usize, OsError> {
         self.count(OsCall::Resident);
         self.inner.resident(address, len)
+    }
+
+    fn touched(
+        &self,
+        address: NonNull<u8>,
+        len: usize,
+        found: &mut [Range<usize>],
+    ) -> Result<Touched, OsError> {
+        self.count(OsCall::Touched);
+        self.inner.touched(address, len, found)
     }
 
     fn probe(&self, address: usize) -> Result<bool, OsError> {

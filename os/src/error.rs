@@ -28,6 +28,8 @@ pub enum OsCall {
     Prefault,
     /// Resident bytes were counted.
     Resident,
+    /// Pages that may hold data were looked up.
+    Touched,
     /// An address was tested for readability.
     Probe,
     /// A block was asked of the C library's heap (`posix_memalign`).
@@ -40,7 +42,7 @@ pub enum OsCall {
 
 impl OsCall {
     /// Every kind, in the order of the report.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Reserve,
         Self::Map,
         Self::Commit,
@@ -52,6 +54,7 @@ impl OsCall {
         Self::Unlock,
         Self::Prefault,
         Self::Resident,
+        Self::Touched,
         Self::Probe,
         Self::Allocate,
         Self::Reallocate,
@@ -73,6 +76,7 @@ impl OsCall {
             Self::Unlock => "unlock",
             Self::Prefault => "prefault",
             Self::Resident => "resident",
+            Self::Touched => "touched",
             Self::Probe => "probe",
             Self::Allocate => "allocate",
             Self::Reallocate => "reallocate",

@@ -5,16 +5,19 @@
 
 use core::fmt;
 use core::num::NonZeroUsize;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::{
     CallCounts, Facts, Mutex, OsCall, OsError, PageSource, Protection, Reason, ResourceLimits,
+    Touched,
 };
 
 /// A page source that refuses chosen calls with [`Reason::Injected`] and passes on the others.
 ///
-/// A refused call never reaches the inner source. Only calls that change something count and
-/// fail: [`resident`](PageSource::resident), [`probe`](PageSource::probe) and
+/// A refused call never reaches the inner source. Calls that change something count and fail, and
+/// so does [`touched`](PageSource::touched), whose refusal callers must live with:
+/// [`resident`](PageSource::resident), [`probe`](PageSource::probe) and
 /// [`facts`](PageSource::facts) always pass. There is one plan at a time, and a new one replaces
 /// the old. Costs one short lock for each call.
 ///
@@ -272,6 +275,16 @@ unsafe impl<P: PageSource> PageSource for FailAt<P> {
 
     fn resident(&self, address: NonNull<u8>, len: usize) -> Result<usize, OsError> {
         self.inner.resident(address, len)
+    }
+
+    fn touched(
+        &self,
+        address: NonNull<u8>,
+        len: usize,
+        found: &mut [Range<usize>],
+    ) -> Result<Touched, OsError> {
+        self.pass(OsCall::Touched, address.addr().get(), len)?;
+        self.inner.touched(address, len, found)
     }
 
     fn probe(&self, address: usize) -> Result<bool, OsError> {

@@ -246,6 +246,7 @@ unsafe impl PageSource for FixedMemory<'_> {
             discards_cheaply: false,
             can_lock: true,
             can_probe: false,
+            can_tell_touched: false,
         }
     }
 

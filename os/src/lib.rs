@@ -49,7 +49,7 @@ pub use lock::{Mutex, MutexGuard, RawLock};
 pub use native_heap::{HeapUsage, NativeHeap};
 pub use page_size::PageSize;
 pub use qnx::{HeapCommand, LargeBlocks, QnxProfile, QnxVersion};
-pub use source::{Facts, PageSource, Protection};
+pub use source::{Facts, PageSource, Protection, Touched};
 pub use sys::OsPages;
 #[cfg(any(target_os = "nto", target_os = "qnx"))]
 pub use sys::SystemHeap;

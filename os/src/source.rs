@@ -1,8 +1,9 @@
 //! The contract every platform answers to.
 
+use core::ops::Range;
 use core::ptr::NonNull;
 
-use crate::{CallCounts, OsError, PageSize, ResourceLimits};
+use crate::{CallCounts, OsCall, OsError, PageSize, Reason, ResourceLimits};
 
 /// What may be done with a host page.
 ///
@@ -61,6 +62,19 @@ pub struct Facts {
     pub can_lock: bool,
     /// [`PageSource::probe`] is able to tell whether an address can be read.
     pub can_probe: bool,
+    /// [`PageSource::touched`] exists on this platform. This kernel, or this process, may be unable
+    /// to answer all the same; it then says so when it is asked.
+    pub can_tell_touched: bool,
+}
+
+/// How an answer of [`PageSource::touched`] is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Touched {
+    /// So many entries of the buffer were filled.
+    pub ranges: usize,
+    /// Bytes from the address that were looked at. Less than the length asked about if the buffer
+    /// was full; never 0.
+    pub searched: usize,
 }
 
 /// A source of host pages.
@@ -91,6 +105,8 @@ pub struct Facts {
 ///    notice, except that a failed `protect`, `commit` or `decommit` may have changed the access of
 ///    a part of the range.
 /// 5. [`facts`](Self::facts) always gives the same answer.
+/// 6. Pages that [`touched`](Self::touched) looked at and does not name were not written since they
+///    were fresh or discarded last: they read as zero.
 pub unsafe trait PageSource {
     /// What this source can do. Constant time, no system call after the first.
     fn facts(&self) -> Facts;
@@ -201,6 +217,36 @@ pub unsafe trait PageSource {
     /// Not available here.
     fn resident(&self, address: NonNull<u8>, len: usize) -> Result<usize, OsError>;
 
+    /// Finds the pages of the range that may have been written since they were fresh, decommitted
+    /// or discarded last: those that are in memory, and those that were swapped out. `found` is
+    /// filled with ranges of bytes from `address`, ascending, whole pages, neighbours joined.
+    ///
+    /// **The first page must have been written** since it was fresh (one byte is enough, of any
+    /// value): a platform whose answer does not name it is talking about other memory, and its
+    /// answer is thrown away.
+    ///
+    /// One system call, more than that the first time in a process (Linux opens a file and keeps
+    /// it: one descriptor). Cost grows with the number of pages in memory, and slowly with those
+    /// that lie in the same two megabytes as one of them.
+    ///
+    /// # Errors
+    /// Not available: see [`Facts::can_tell_touched`]; on Linux before 6.7, and where
+    /// `/proc/self/pagemap` cannot be opened.
+    fn touched(
+        &self,
+        address: NonNull<u8>,
+        len: usize,
+        found: &mut [Range<usize>],
+    ) -> Result<Touched, OsError> {
+        let _nobody_to_ask = found;
+        Err(OsError {
+            call: OsCall::Touched,
+            address: address.addr().get(),
+            len,
+            reason: Reason::Unsupported,
+        })
+    }
+
     /// Whether the byte at `address` can be read, without reading it and without a fault.
     /// Any address may be asked about. One system call.
     ///
@@ -281,6 +327,15 @@ unsafe impl<P: PageSource + ?Sized> PageSource for &P {
 
     fn resident(&self, address: NonNull<u8>, len: usize) -> Result<usize, OsError> {
         (**self).resident(address, len)
+    }
+
+    fn touched(
+        &self,
+        address: NonNull<u8>,
+        len: usize,
+        found: &mut [Range<usize>],
+    ) -> Result<Touched, OsError> {
+        (**self).touched(address, len, found)
     }
 
     fn probe(&self, address: usize) -> Result<bool, OsError> {

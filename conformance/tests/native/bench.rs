@@ -1,12 +1,13 @@
 //! A page source that watches its users: refuses on demand, keeps books of runs and locked pages,
 //! and complains about what breaks the contract of `PageSource`.
 
+use core::ops::Range;
 use core::ptr::NonNull;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use conformance::Observer;
-use os::{CallCounts, Facts, FailAt, OsError, PageSource, Protection, ResourceLimits};
+use os::{CallCounts, Facts, FailAt, OsError, PageSource, Protection, ResourceLimits, Touched};
 
 /// A page source under watch.
 #[derive(Debug)]
@@ -171,6 +172,16 @@ unsafe impl<P: PageSource> PageSource for Bench<P> {
 
     fn resident(&self, address: NonNull<u8>, len: usize) -> Result<usize, OsError> {
         self.pages.resident(address, len)
+    }
+
+    fn touched(
+        &self,
+        address: NonNull<u8>,
+        len: usize,
+        found: &mut [Range<usize>],
+    ) -> Result<Touched, OsError> {
+        self.expect_in_a_run(address, len, "a search is not inside a live run");
+        self.pages.touched(address, len, found)
     }
 
     fn probe(&self, address: usize) -> Result<bool, OsError> {

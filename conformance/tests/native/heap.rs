@@ -164,6 +164,7 @@ unsafe impl PageSource for HeapPages {
             discards_cheaply: false,
             can_lock: true,
             can_probe: false,
+            can_tell_touched: false,
         }
     }
 

@@ -8,6 +8,7 @@ use core::ffi::{c_int, c_long};
 use core::ptr::{NonNull, null, null_mut};
 use core::sync::atomic::AtomicU32;
 
+pub(super) use super::pagemap::touched;
 pub(super) use super::unix::{
     commit, limits, lock, map, page_size, protect, resident, unlock, unmap,
 };
@@ -28,6 +29,7 @@ pub(super) fn facts() -> Facts {
     Facts {
         discards_cheaply: true,
         can_probe: true,
+        can_tell_touched: true,
         ..unix::facts()
     }
 }

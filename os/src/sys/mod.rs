@@ -21,10 +21,11 @@
     reason = "compilers before 1.97 have no `qnx` among their systems"
 )]
 
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::check::{check_length, check_range};
-use crate::{Facts, OsCall, OsError, PageSource, Protection, Reason, ResourceLimits};
+use crate::{Facts, OsCall, OsError, PageSource, Protection, Reason, ResourceLimits, Touched};
 
 #[cfg(unix)]
 mod errno;
@@ -34,6 +35,9 @@ mod unix;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[path = "linux.rs"]
 mod platform;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod pagemap;
 
 #[cfg(any(target_os = "nto", target_os = "qnx"))]
 #[path = "qnx/pages.rs"]
@@ -138,7 +142,8 @@ fn answer<T>(
 // replaced by a hole: see the decommit of each arm; (2) reserved pages have no access, fresh
 // anonymous pages are zero, and decommit and discard drop contents; (3) the memory management unit
 // enforces protections; (4) each function is one call, or says what its second one can leave
-// behind; (5) the facts are constants and a page size that is read once.
+// behind; (5) the facts are constants and a page size that is read once; (6) the kernel finds every
+// page of this process that is in memory or in the swap: see `pagemap`.
 unsafe impl PageSource for OsPages {
     fn facts(&self) -> Facts {
         platform::facts()
@@ -222,6 +227,21 @@ unsafe impl PageSource for OsPages {
             address.addr().get(),
             len,
             platform::resident(address, len),
+        )
+    }
+
+    fn touched(
+        &self,
+        address: NonNull<u8>,
+        len: usize,
+        found: &mut [Range<usize>],
+    ) -> Result<Touched, OsError> {
+        check_range(OsCall::Touched, platform::page_size(), address, len)?;
+        answer(
+            OsCall::Touched,
+            address.addr().get(),
+            len,
+            platform::touched(address, len, found),
         )
     }
 

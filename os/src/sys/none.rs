@@ -4,10 +4,11 @@
 //! for it, to lay something out, gets the usual 4096 bytes.
 
 use core::hint::spin_loop;
+use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU32;
 
-use crate::{Facts, PageSize, Protection, Reason, ResourceLimits};
+use crate::{Facts, PageSize, Protection, Reason, ResourceLimits, Touched};
 
 const NOMINAL_PAGE_SIZE: PageSize = PageSize::new(4096).unwrap();
 
@@ -24,6 +25,7 @@ pub(super) const fn facts() -> Facts {
         discards_cheaply: false,
         can_lock: false,
         can_probe: false,
+        can_tell_touched: false,
     }
 }
 
@@ -72,6 +74,14 @@ pub(super) const unsafe fn prefault(_address: NonNull<u8>, _len: usize) -> Resul
 }
 
 pub(super) const fn resident(_address: NonNull<u8>, _len: usize) -> Result<usize, Reason> {
+    Err(Reason::Unsupported)
+}
+
+pub(super) const fn touched(
+    _address: NonNull<u8>,
+    _len: usize,
+    _found: &mut [Range<usize>],
+) -> Result<Touched, Reason> {
     Err(Reason::Unsupported)
 }
 

@@ -12,7 +12,9 @@ use core::sync::atomic::AtomicU32;
 use super::unix;
 #[cfg(not(target_os = "openbsd"))]
 pub(super) use super::unix::resident;
-pub(super) use super::unix::{commit, facts, limits, lock, map, page_size, protect, unlock, unmap};
+pub(super) use super::unix::{
+    commit, facts, limits, lock, map, page_size, protect, touched, unlock, unmap,
+};
 use crate::{Protection, Reason};
 
 /// Asks for address space that is not charged; systems without the flag do not charge for it.

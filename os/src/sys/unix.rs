@@ -62,6 +62,7 @@ pub(super) fn facts() -> Facts {
         discards_cheaply: false,
         can_lock: true,
         can_probe: false,
+        can_tell_touched: false,
     }
 }
 
@@ -212,6 +213,16 @@ pub(super) fn resident(address: NonNull<u8>, len: usize) -> Result<usize, Reason
         offset += part;
     }
     Ok(resident_pages * page)
+}
+
+/// No other system has a call that tells.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn touched(
+    _address: NonNull<u8>,
+    _len: usize,
+    _found: &mut [core::ops::Range<usize>],
+) -> Result<crate::Touched, Reason> {
+    Err(Reason::Unsupported)
 }
 
 /// Bytes of the machine's memory, if the system tells.

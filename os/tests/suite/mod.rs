@@ -1,5 +1,6 @@
 //! The promises of [`PageSource`], checked on any source.
 
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use os::{OsCall, OsError, PageSource, Protection, Reason};
@@ -20,6 +21,7 @@ pub(crate) fn conformance(source: &dyn PageSource) {
     protection_keeps_contents(source);
     bad_lengths_and_addresses_are_refused_before_anything_happens(source);
     residence_follows_use(source);
+    touched_pages_are_named(source);
     locking_keeps_contents_and_survives_a_discard(source);
 }
 
@@ -167,8 +169,14 @@ fn bad_lengths_and_addresses_are_refused_before_anything_happens(source: &dyn Pa
         OsCall::Unlock,
         OsCall::Prefault,
         OsCall::Resident,
+        OsCall::Touched,
     ];
     for call in calls {
+        if call == OsCall::Touched && !source.facts().can_tell_touched {
+            let error = ask_badly(source, call, run, page).unwrap_err();
+            assert_eq!((error.call, error.reason), (call, Reason::Unsupported));
+            continue;
+        }
         for (address, len, reason) in [
             (run, 0, Reason::ZeroLength),
             (run, page + 8, misaligned),
@@ -215,7 +223,10 @@ fn ask_badly(
         OsCall::Prefault => unsafe { source.prefault(address, len) },
         // SAFETY: refused before anything happens.
         OsCall::Protect => unsafe { source.protect(address, len, Protection::ReadWrite) },
-        OsCall::Resident => source.resident(address, len).map(|_| ()),
+        OsCall::Resident => source.resident(address, len).map(drop),
+        OsCall::Touched => source
+            .touched(address, len, &mut [const { 0..0 }; 1])
+            .map(drop),
         _ => panic!("{call} takes no range"),
     }
 }
@@ -250,6 +261,54 @@ fn residence_follows_use(source: &dyn PageSource) {
     }
     // SAFETY: exactly the run reserved above, not used again.
     unsafe { source.unmap(run, 8 * page) }.unwrap();
+}
+
+fn touched_pages_are_named(source: &dyn PageSource) {
+    let page = source.facts().page_size.get();
+    let run = source.map(16 * page).unwrap();
+    let ask = |buffer: &mut [Range<usize>]| source.touched(run, 16 * page, buffer);
+    let mut found = [const { 0..0 }; 8];
+    for index in [0, 3, 4, 9] {
+        fill(at(run, index * page), page, 1);
+    }
+    match ask(&mut found) {
+        Ok(answer) => {
+            assert_eq!((answer.ranges, answer.searched), (3, 16 * page));
+            let pages = [0..page, 3 * page..5 * page, 9 * page..10 * page];
+            assert_eq!(found[..3], pages);
+        }
+        Err(error) => {
+            assert_eq!(error.reason, Reason::Unsupported);
+            // SAFETY: exactly the run mapped above, not used again.
+            return unsafe { source.unmap(run, 16 * page) }.unwrap();
+        }
+    }
+    // A page that was only read is no page that was written; one that holds zeros again is.
+    assert!(all_are(at(run, 12 * page), page, 0));
+    fill(at(run, 3 * page), 2 * page, 0);
+    // A buffer that is too small ends the search where the next one goes on.
+    let mut first = [const { 0..0 }; 1];
+    let answer = ask(&mut first).unwrap();
+    assert_eq!((answer.ranges, &first[0]), (1, &(0..page)));
+    assert!((page..=3 * page).contains(&answer.searched));
+    // What was discarded was not written since.
+    // SAFETY: inside the run, readable and writable, contents given up.
+    unsafe { source.discard(at(run, 4 * page), 2 * page) }.unwrap();
+    assert_eq!(ask(&mut found).unwrap().ranges, 3);
+    assert_eq!(
+        found[..3],
+        [0..page, 3 * page..4 * page, 9 * page..10 * page]
+    );
+    // Protections make no difference.
+    // SAFETY: inside the run, and nobody holds references into it.
+    unsafe { source.protect(at(run, 8 * page), 4 * page, Protection::None) }.unwrap();
+    assert_eq!(ask(&mut found).unwrap().ranges, 3);
+    // Without the first page, the answer is not believed.
+    // SAFETY: inside the run, readable and writable, contents given up.
+    unsafe { source.discard(run, page) }.unwrap();
+    assert_eq!(ask(&mut found).unwrap_err().reason, Reason::Unsupported);
+    // SAFETY: exactly the run mapped above, not used again.
+    unsafe { source.unmap(run, 16 * page) }.unwrap();
 }
 
 fn locking_keeps_contents_and_survives_a_discard(source: &dyn PageSource) {

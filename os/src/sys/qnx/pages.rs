@@ -18,7 +18,9 @@ use core::ptr::NonNull;
 use core::sync::atomic::AtomicU32;
 
 use super::c_library::{self, EPERM, MAP_LAZY};
-pub(super) use super::unix::{commit, facts, lock, map, page_size, protect, unlock, unmap};
+pub(super) use super::unix::{
+    commit, facts, lock, map, page_size, protect, touched, unlock, unmap,
+};
 use super::{errno, unix};
 use crate::{Errno, Protection, Reason, ResourceLimits};
 
