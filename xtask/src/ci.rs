@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::guests::Purpose;
 use crate::tasks::{self, Failure};
-use crate::{command, fuzz, guests, licences, no_std, place, qnx, sanitize, valgrind};
+use crate::{bench, command, fuzz, guests, licences, no_std, place, qnx, sanitize, valgrind};
 
 struct Step {
     name: &'static str,
@@ -20,7 +20,7 @@ struct Step {
 
 /// In this order, so that what is quick and fails often comes first, and that what is built for one
 /// step serves the next.
-const STEPS: [Step; 18] = [
+const STEPS: [Step; 19] = [
     Step {
         name: "format",
         protects: "one layout for all code",
@@ -80,6 +80,11 @@ const STEPS: [Step; 18] = [
         name: "real-programs",
         protects: "programs nobody here wrote compute the same on our memory",
         run: tasks::run_real_programs,
+    },
+    Step {
+        name: "bench",
+        protects: "what is measured computes what it should, on both sides",
+        run: bench::check,
     },
     Step {
         name: "guests",

@@ -36,6 +36,13 @@ pub(crate) fn build_std_cargo(subcommand: &str) -> Command {
     command
 }
 
+/// A program of ours, at the root of the workspace.
+pub(crate) fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.current_dir(place::root());
+    command
+}
+
 /// Runs a command to its end. Its output is not touched.
 ///
 /// # Errors

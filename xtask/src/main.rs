@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::std_instead_of_alloc, reason = "a program has std")]
 
+mod bench;
 mod ci;
 mod command;
 mod fuzz;

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use crate::{
-    ci, command, fuzz, guests, licences, no_std, place, qnx, real_programs, sanitize, valgrind,
+    bench, ci, command, fuzz, guests, licences, no_std, place, qnx, real_programs, sanitize,
+    valgrind,
 };
 
 /// Why a task did not succeed.
@@ -29,7 +30,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 10] = [
+const TASKS: [Task; 11] = [
     Task {
         name: "ci",
         arguments: "[STEP...]",
@@ -92,6 +93,12 @@ const TASKS: [Task; 10] = [
         arguments: "",
         help: "runs programs from PyPI on arena memory and compares with stock memory",
         run: |words| none(words).and_then(|()| Ok(run_real_programs()?)),
+    },
+    Task {
+        name: "bench",
+        arguments: "[GROUP...] [--quick | --test]",
+        help: "measures beside the peers; keeps the figures of a full run in benches/results",
+        run: bench::run,
     },
 ];
 

@@ -22,7 +22,12 @@ const LAYERS: [&[&str]; 5] = [
 ];
 
 /// Beside the layers: they build and check them and are used by none.
-const TOOLS: [&str; 3] = ["wasm-arena-conformance", "qnx-libc-stand-in", "xtask"];
+const TOOLS: [&str; 4] = [
+    "wasm-arena-conformance",
+    "qnx-libc-stand-in",
+    "wasm-arena-benches",
+    "xtask",
+];
 
 /// Judges the layers, and so must know nothing of them.
 const JUDGE: &str = "qnx-libc-stand-in";

@@ -1,0 +1,28 @@
+//! Measurements of wasm-arena beside its peers: what every group shares.
+//!
+//! ```text
+//!   group ──▶ race: A B C │ B C A │ C A B ...     every round times a batch of each contender
+//!                │
+//!             Measured ──▶ Report ──▶ table · JSON ──▶ pictures
+//! ```
+//!
+//! Contenders of a case run in one process, one batch each per round, and what is compared are the
+//! batches of one round: whatever else the machine does meanwhile, it does to neighbours alike. A
+//! ratio in a report is the median of the rounds' ratios, with its quartiles.
+//!
+//! The peers, and the groups that need them, are in the program; it takes the feature `peers`.
+#![forbid(unsafe_code)]
+#![allow(clippy::std_instead_of_alloc, reason = "a program has std")]
+
+mod machine;
+mod numbers;
+mod process;
+mod race;
+mod report;
+mod table;
+
+pub use machine::Machine;
+pub use numbers::{Spread, Tail, geometric_mean};
+pub use process::{AddressSpace, PageFaults};
+pub use race::{Contender, Effort, Measured, race, timed};
+pub use report::{Aim, Case, Limit, Mode, Report, Row};
