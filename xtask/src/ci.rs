@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::guests::Purpose;
 use crate::tasks::{self, Failure};
-use crate::{bench, command, fuzz, guests, licences, no_std, place, qnx, sanitize, valgrind};
+use crate::{bench, capi, command, fuzz, guests, licences, no_std, place, qnx, sanitize, valgrind};
 
 struct Step {
     name: &'static str,
@@ -20,7 +20,7 @@ struct Step {
 
 /// In this order, so that what is quick and fails often comes first, and that what is built for one
 /// step serves the next.
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 20] = [
     Step {
         name: "format",
         protects: "one layout for all code",
@@ -90,6 +90,11 @@ const STEPS: [Step; 19] = [
         name: "guests",
         protects: "the committed guests are what their sources build to",
         run: || guests::run(Purpose::Compare),
+    },
+    Step {
+        name: "capi",
+        protects: "the C header, and the C libraries as they are installed",
+        run: capi::check,
     },
     Step {
         name: "no-std",

@@ -3,6 +3,7 @@
 #![allow(clippy::std_instead_of_alloc, reason = "a program has std")]
 
 mod bench;
+mod capi;
 mod ci;
 mod command;
 mod fuzz;

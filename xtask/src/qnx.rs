@@ -20,7 +20,18 @@ mod target;
 
 use crate::tasks::Failure;
 use build::{Flavour, Sources};
-use target::{TARGETS, Target};
+use target::TARGETS;
+pub(crate) use target::Target;
+
+/// What QNX objects may import.
+///
+/// # Errors
+/// The list cannot be read.
+pub(crate) fn import_list() -> Result<imports::List, String> {
+    imports::List::read()
+}
+
+pub(crate) use imports::is_compilers;
 
 /// Builds, checks and executes for the targets named, or for all.
 ///

@@ -1,9 +1,9 @@
-//! `cargo xtask sanitize`: the libraries' tests under AddressSanitizer.
+//! `cargo xtask sanitize`: the libraries' tests, and the C programs, under AddressSanitizer.
 //!
 //! The compiler is the one of the workspace; the sanitizer is an unstable option of it. Documentation
 //! tests are left out, every test in a file is in.
 
-use crate::{command, place};
+use crate::{capi, command, place};
 
 /// Tests that cannot pass under the sanitizer, and why.
 const EXCLUDED: [(&str, &str); 8] = [
@@ -49,5 +49,6 @@ pub(crate) fn run() -> Result<(), String> {
         println!("left out: {test}, because {reason}");
         cargo.args(["--skip", test]);
     }
-    command::run(&mut cargo)
+    command::run(&mut cargo)?;
+    capi::run_sanitized()
 }

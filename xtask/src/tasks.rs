@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    bench, ci, command, fuzz, guests, licences, no_std, place, qnx, real_programs, sanitize,
+    bench, capi, ci, command, fuzz, guests, licences, no_std, place, qnx, real_programs, sanitize,
     valgrind,
 };
 
@@ -30,7 +30,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 11] = [
+const TASKS: [Task; 12] = [
     Task {
         name: "ci",
         arguments: "[STEP...]",
@@ -81,6 +81,12 @@ const TASKS: [Task; 11] = [
         arguments: "[--check]",
         help: "rebuilds the example guests from source, or compares with what is committed",
         run: |words| Ok(guests::run(guests::parse(words).map_err(Failure::Usage)?)?),
+    },
+    Task {
+        name: "capi",
+        arguments: "[--check | --install PREFIX]",
+        help: "makes the C header anew; compares it and tries the libraries; or installs them",
+        run: capi::run,
     },
     Task {
         name: "licences",

@@ -1,4 +1,4 @@
-//! `cargo xtask valgrind`: memcheck on a choice of the libraries' tests.
+//! `cargo xtask valgrind`: memcheck on a choice of the libraries' tests, and on the C programs.
 //!
 //! Memcheck is some fifty times slower than the machine, so what takes long is left out; it runs
 //! under AddressSanitizer. What memcheck adds: a decision on a value that nobody wrote is an error,
@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command;
+use crate::{capi, command};
 
 /// A test program, and the tests in it that are left out, each with the reason.
 struct Choice {
@@ -95,7 +95,7 @@ pub(crate) fn run() -> Result<(), String> {
         }
         command::run(&mut valgrind)?;
     }
-    Ok(())
+    capi::run_under_memcheck()
 }
 
 /// The test programs, by package and name.

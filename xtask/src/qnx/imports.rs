@@ -27,7 +27,7 @@ const OF_32_BITS: [&str; 5] = [
 ];
 
 /// Whether the compiler may have put the call there by itself.
-pub(super) fn is_compilers(name: &str) -> bool {
+pub(crate) fn is_compilers(name: &str) -> bool {
     symbols::is_compilers(name) || OF_32_BITS.contains(&name)
 }
 
@@ -44,7 +44,7 @@ impl List {
     }
 
     /// Whether it names this.
-    pub(super) fn names(&self, import: &str) -> bool {
+    pub(crate) fn names(&self, import: &str) -> bool {
         self.0.contains_key(import)
     }
 

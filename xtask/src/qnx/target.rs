@@ -80,6 +80,11 @@ pub(crate) const TARGETS: [Target; 6] = [
 ];
 
 impl Target {
+    /// The target of this name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        TARGETS.iter().find(|target| target.name == name)
+    }
+
     /// The name of a tool that understands this target's objects.
     pub(crate) fn tool(&self, name: &str) -> String {
         format!("{}{name}", self.tools)
