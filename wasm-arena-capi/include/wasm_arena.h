@@ -244,8 +244,11 @@
 // Call: the C library's heap was to be configured.
 #define WASM_ARENA_CALL_CONFIGURE 14
 
+// Call: the pages that were written were to be told.
+#define WASM_ARENA_CALL_TOUCHED 15
+
 // How many kinds of calls there are.
-#define WASM_ARENA_CALL_COUNT 15
+#define WASM_ARENA_CALL_COUNT 16
 
 // A maximum, in Wasm pages, that is none.
 #define WASM_ARENA_NO_MAXIMUM 4294967295

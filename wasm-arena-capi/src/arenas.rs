@@ -2,7 +2,6 @@
 
 use core::ffi::c_void;
 
-use os::OsCall;
 use wasm_arena::{
     AllocatorBuilder, ArenaOptions, ArenaSystem, Arenas, EffectiveConfiguration, MappedPages,
     NativeArenas, QnxArenaAllocatorConfig, SystemPages,
@@ -399,7 +398,7 @@ pub unsafe extern "C" fn wasm_arena_arenas_call_count(
         let pinned = handles::pin::<AnyArenas>(arenas, "arenas")?;
         // SAFETY: the caller's promise.
         let count = unsafe { Out::new(count, "count")? };
-        let call = numbers::at(&OsCall::ALL, call).ok_or(Failure::InvalidArgument {
+        let call = numbers::at(&numbers::CALLS, call).ok_or(Failure::InvalidArgument {
             argument: "call",
             value: i64::from(call).cast_unsigned(),
         })?;

@@ -3,9 +3,7 @@
 
 use core::ffi::c_char;
 
-use wasm_arena::{
-    ConfigOption, EffectiveConfiguration, EffectiveOption, OptionValue, Outcome, Scope,
-};
+use wasm_arena::{EffectiveConfiguration, EffectiveOption, OptionValue, Outcome, Scope};
 
 use crate::failure::Failure;
 use crate::numbers;
@@ -106,7 +104,7 @@ impl From<OptionValue> for wasm_arena_value_t {
 impl From<&EffectiveOption> for wasm_arena_effective_option_t {
     fn from(known: &EffectiveOption) -> Self {
         let mut result = Self {
-            option: crate::error::option_number(known.option),
+            option: numbers::option_number(known.option),
             outcome: match known.outcome {
                 Outcome::Applied => WASM_ARENA_OUTCOME_APPLIED,
                 Outcome::Clamped(_) => WASM_ARENA_OUTCOME_CLAMPED,
@@ -137,7 +135,7 @@ pub(crate) fn effective_option(
     all: &EffectiveConfiguration,
     number: i32,
 ) -> Result<wasm_arena_effective_option_t, Failure> {
-    let option = numbers::at(&ConfigOption::ALL, number).ok_or(Failure::InvalidArgument {
+    let option = numbers::at(&numbers::OPTIONS, number).ok_or(Failure::InvalidArgument {
         argument: "option",
         value: i64::from(number).cast_unsigned(),
     })?;

@@ -7,10 +7,11 @@
 use core::ffi::c_char;
 
 use arena_heap::{ConfigError, HeapError};
-use os::{OsCall, OsError, Reason, Resource};
+use os::{OsError, Reason, Resource};
 use wasm_arena::{AllocError, BookkeepingRecord, ConfigOption, IntegrityError};
 
 use crate::failure::Failure;
+use crate::numbers::{call_number, option_number};
 use crate::status::*;
 use crate::text;
 
@@ -544,24 +545,6 @@ fn invalid_option(
         limit: maximum as u64,
         ..wasm_arena_error_t::with(WASM_ARENA_ERROR_INVALID_OPTION)
     }
-}
-
-/// The place of a value in its list of all values, which is its number in C.
-fn position<T: PartialEq>(all: &[T], value: &T) -> i32 {
-    let position = all.iter().position(|candidate| candidate == value);
-    position.map_or(NOTHING, |position| {
-        i32::try_from(position).unwrap_or(NOTHING)
-    })
-}
-
-/// A `WASM_ARENA_OPTION_...`.
-pub(crate) fn option_number(option: ConfigOption) -> i32 {
-    position(&ConfigOption::ALL, &option)
-}
-
-/// A `WASM_ARENA_CALL_...`.
-pub(crate) fn call_number(call: OsCall) -> i32 {
-    position(&OsCall::ALL, &call)
 }
 
 const fn resource_number(resource: Resource) -> i32 {

@@ -3,7 +3,8 @@
 
 use core::ffi::CStr;
 
-use wasm_arena::{GrowthPolicy, Protection, RoomAccess, VerificationLevel};
+use os::OsCall;
+use wasm_arena::{ConfigOption, GrowthPolicy, Protection, RoomAccess, VerificationLevel};
 
 use crate::failure::Failure;
 
@@ -78,8 +79,10 @@ pub const WASM_ARENA_CALL_ALLOCATE: i32 = 12;
 pub const WASM_ARENA_CALL_REALLOCATE: i32 = 13;
 /// Call: the C library's heap was to be configured.
 pub const WASM_ARENA_CALL_CONFIGURE: i32 = 14;
+/// Call: the pages that were written were to be told.
+pub const WASM_ARENA_CALL_TOUCHED: i32 = 15;
 /// How many kinds of calls there are.
-pub const WASM_ARENA_CALL_COUNT: i32 = 15;
+pub const WASM_ARENA_CALL_COUNT: i32 = 16;
 
 /// How much is checked: one of `WASM_ARENA_LEVEL_...`.
 pub type wasm_arena_level_t = i32;
@@ -198,6 +201,67 @@ pub(crate) const fn level_number(level: VerificationLevel) -> wasm_arena_level_t
     }
 }
 
+/// The options by number. Numbers never change: what is new is put at the end.
+pub(crate) const OPTIONS: [ConfigOption; 19] = [
+    ConfigOption::ArenaSize,
+    ConfigOption::ArenaCacheMaxBlocks,
+    ConfigOption::ArenaCacheMaxSize,
+    ConfigOption::LifoFree,
+    ConfigOption::MemoryHold,
+    ConfigOption::MonotonicGrowth,
+    ConfigOption::Preallocate,
+    ConfigOption::RestoreOnDrop,
+    ConfigOption::GuardBefore,
+    ConfigOption::GuardAfter,
+    ConfigOption::GuardProtection,
+    ConfigOption::DataProtection,
+    ConfigOption::GrowthPolicy,
+    ConfigOption::GrowthRoom,
+    ConfigOption::RoomAccess,
+    ConfigOption::LockInMemory,
+    ConfigOption::Prefault,
+    ConfigOption::WriteAndExecute,
+    ConfigOption::VerificationLevel,
+];
+
+/// The calls by number, in the same manner.
+pub(crate) const CALLS: [OsCall; 16] = [
+    OsCall::Reserve,
+    OsCall::Map,
+    OsCall::Commit,
+    OsCall::Decommit,
+    OsCall::Discard,
+    OsCall::Protect,
+    OsCall::Unmap,
+    OsCall::Lock,
+    OsCall::Unlock,
+    OsCall::Prefault,
+    OsCall::Resident,
+    OsCall::Probe,
+    OsCall::Allocate,
+    OsCall::Reallocate,
+    OsCall::Configure,
+    OsCall::Touched,
+];
+
+/// The number of an option.
+pub(crate) fn option_number(option: ConfigOption) -> i32 {
+    position(&OPTIONS, &option)
+}
+
+/// The number of a call.
+pub(crate) fn call_number(call: OsCall) -> i32 {
+    position(&CALLS, &call)
+}
+
+/// The place of a value in a list; -1 if it is not there, which a test rules out.
+fn position<T: PartialEq>(all: &[T], value: &T) -> i32 {
+    let position = all.iter().position(|candidate| candidate == value);
+    position
+        .and_then(|position| i32::try_from(position).ok())
+        .unwrap_or(-1)
+}
+
 /// Names of the options, by number.
 pub(crate) const OPTION_NAMES: [&CStr; 19] = [
     c"arena-size",
@@ -222,7 +286,7 @@ pub(crate) const OPTION_NAMES: [&CStr; 19] = [
 ];
 
 /// Names of the calls, by number.
-pub(crate) const CALL_NAMES: [&CStr; 15] = [
+pub(crate) const CALL_NAMES: [&CStr; 16] = [
     c"reserve",
     c"map",
     c"commit",
@@ -238,6 +302,7 @@ pub(crate) const CALL_NAMES: [&CStr; 15] = [
     c"allocate",
     c"reallocate",
     c"configure",
+    c"touched",
 ];
 
 /// Names of the levels, by number.
@@ -251,25 +316,21 @@ pub(crate) fn at<T: Copy>(all: &[T], number: i32) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use os::OsCall;
-    use wasm_arena::ConfigOption;
 
     #[test]
-    fn names_are_those_of_the_library() {
-        let options = ConfigOption::ALL.map(ConfigOption::name);
-        assert!(
-            options
-                .into_iter()
-                .eq(OPTION_NAMES.map(|name| name.to_str().unwrap()))
-        );
-        assert_eq!(WASM_ARENA_OPTION_COUNT as usize, ConfigOption::ALL.len());
-        let calls = OsCall::ALL.map(OsCall::name);
-        assert!(
-            calls
-                .into_iter()
-                .eq(CALL_NAMES.map(|name| name.to_str().unwrap()))
-        );
-        assert_eq!(WASM_ARENA_CALL_COUNT as usize, OsCall::ALL.len());
+    fn every_option_and_call_has_one_number_and_the_library_s_name() {
+        assert_eq!(OPTIONS.len(), ConfigOption::ALL.len());
+        for option in ConfigOption::ALL {
+            let name = at(&OPTION_NAMES, option_number(option)).expect("it has a number");
+            assert_eq!(name.to_str(), Ok(option.name()));
+        }
+        assert_eq!(WASM_ARENA_OPTION_COUNT as usize, OPTIONS.len());
+        assert_eq!(CALLS.len(), OsCall::ALL.len());
+        for call in OsCall::ALL {
+            let name = at(&CALL_NAMES, call_number(call)).expect("it has a number");
+            assert_eq!(name.to_str(), Ok(call.name()));
+        }
+        assert_eq!(WASM_ARENA_CALL_COUNT as usize, CALLS.len());
         for (number, level_of_all) in VerificationLevel::ALL.into_iter().enumerate() {
             let number = i32::try_from(number).unwrap();
             assert_eq!(level(number, "level"), Ok(level_of_all));
@@ -282,19 +343,14 @@ mod tests {
     }
 
     #[test]
-    fn option_and_call_numbers_are_places_in_the_list_of_all() {
+    fn numbers_have_the_names_that_the_header_gives_them() {
         assert_eq!(
-            crate::error::option_number(ConfigOption::GrowthRoom),
+            option_number(ConfigOption::GrowthRoom),
             WASM_ARENA_OPTION_GROWTH_ROOM
         );
-        assert_eq!(
-            crate::error::call_number(OsCall::Protect),
-            WASM_ARENA_CALL_PROTECT
-        );
-        assert_eq!(
-            crate::error::call_number(OsCall::Configure),
-            WASM_ARENA_CALL_CONFIGURE
-        );
+        assert_eq!(call_number(OsCall::Protect), WASM_ARENA_CALL_PROTECT);
+        assert_eq!(call_number(OsCall::Configure), WASM_ARENA_CALL_CONFIGURE);
+        assert_eq!(call_number(OsCall::Touched), WASM_ARENA_CALL_TOUCHED);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use arena_heap::BandConfig;
-use os::Errno;
+use os::{Errno, OsCall};
 use std::collections::BTreeSet;
 use std::format;
 use std::string::{String, ToString};

@@ -8,10 +8,12 @@ use crate::symbols::Symbols;
 use crate::{command, place};
 
 /// What the libraries may need from the C library on Linux, beyond what compilers use by themselves.
-const SYSTEM: [&str; 16] = [
+const SYSTEM: [&str; 19] = [
     "__errno_location",
     "abort",
+    "close",
     "getrlimit",
+    "ioctl",
     "madvise",
     "mincore",
     "mlock",
@@ -19,6 +21,7 @@ const SYSTEM: [&str; 16] = [
     "mprotect",
     "munlock",
     "munmap",
+    "open",
     "syscall",
     "sysconf",
     "_GLOBAL_OFFSET_TABLE_",
