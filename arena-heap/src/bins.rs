@@ -112,10 +112,16 @@ impl Bins {
         Some(row * COLUMNS + self.columns[row].trailing_zeros() as usize)
     }
 
+    /// The block that is used next of the least class from `class` on that has one, and its class.
+    #[inline]
+    pub(crate) fn find_from(&self, class: usize) -> Option<(Block, usize)> {
+        let class = self.first_from(class)?;
+        Some((self.heads[class]?, class))
+    }
+
     /// A block of at least `size` bytes, still in its bin, and its class: the head of the class of
     /// `size` if it is large enough, else the head of the next class that has one, where every
     /// block is.
-    #[inline(always)]
     pub(crate) fn find(&self, size: usize) -> Option<(Block, usize)> {
         let class = class_of(size);
         if let Some(head) = self.heads[class]
@@ -123,8 +129,7 @@ impl Bins {
         {
             return Some((head, class));
         }
-        let class = self.first_from(class + 1)?;
-        Some((self.heads[class]?, class))
+        self.find_from(class + 1)
     }
 
     /// Whether the bits say that `class` has a block: `(column bit, row bit)`.

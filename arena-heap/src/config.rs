@@ -54,7 +54,8 @@ pub struct HeapConfig {
     /// The order in which blocks of one size class, and pools of one band, are used again.
     pub free_order: FreeOrder,
     /// Bytes of arenas mapped ahead of use, and kept from then on whatever the cache limits say.
-    /// Rounded up to whole arenas by use: the cache holds at least this much at the start.
+    /// Rounded up to whole arenas by use: the cache holds at least this much at the start, as one
+    /// arena if the page source has a run of that length, so that blocks fit together best.
     pub preallocate: usize,
     /// The bands that serve small blocks. Cannot change once the heap was used.
     pub bands: BandConfig,

@@ -30,11 +30,27 @@ const _: () = assert!(ROWS <= usize::BITS as usize && COLUMNS <= 32);
 #[inline]
 pub(crate) const fn class_of(size: usize) -> usize {
     let granules = size / GRANULE;
-    if granules < COLUMNS {
-        return granules;
-    }
-    let shift = granules.ilog2() - COLUMNS_LOG2;
+    let shift = shift_of(granules);
     ((shift as usize) << COLUMNS_LOG2) + (granules >> shift)
+}
+
+/// The least class in which every block has at least `size` bytes, and what all its blocks have:
+/// `size`, a multiple of [`GRANULE`] up to `MAX_BLOCK`, rounded up to where a class begins.
+#[inline]
+pub(crate) const fn class_holding(size: usize) -> (usize, usize) {
+    let granules = size / GRANULE;
+    let shift = shift_of(granules);
+    let columns = (granules + (1 << shift) - 1) >> shift;
+    // One column too many is the first of the next row.
+    let class = ((shift as usize) << COLUMNS_LOG2) + columns;
+    (class, (columns << shift) * GRANULE)
+}
+
+/// Which doubling a size is in: 0 below two rows' worth of granules. No branch, because sizes are
+/// as mixed as programs are.
+#[inline]
+const fn shift_of(granules: usize) -> u32 {
+    (granules | COLUMNS).ilog2() - COLUMNS_LOG2
 }
 
 #[cfg(test)]
@@ -60,6 +76,27 @@ mod tests {
             }
             assert!((size - start) * COLUMNS <= start, "{size:#x}");
         }
+    }
+
+    #[test]
+    fn every_block_of_the_holding_class_is_large_enough_and_no_class_below_is() {
+        let near_powers = (COLUMNS_LOG2..(MAX_BLOCK / GRANULE).ilog2())
+            .flat_map(|power| (1 << power) - 2..(1 << power) + 3)
+            .map(|granules: usize| granules * GRANULE);
+        for size in (GRANULE..4 << 20).step_by(GRANULE).chain(near_powers) {
+            let (class, least) = class_holding(size);
+            assert_eq!(class_of(least), class, "{size:#x}");
+            assert!(
+                least >= size && (least - size) * COLUMNS < size,
+                "{size:#x}"
+            );
+            assert!(
+                class_of(least - GRANULE) < class || least == GRANULE,
+                "{size:#x}"
+            );
+            assert!(class_of(size) == class || least > size, "{size:#x}");
+        }
+        assert!(class_holding(MAX_BLOCK).0 < CLASSES);
     }
 
     #[test]

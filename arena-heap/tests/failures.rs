@@ -127,6 +127,8 @@ fn trim_reports_failures_and_goes_on() {
         ..small_config()
     };
     let mut heap = ArenaHeap::with_config(&source, config).unwrap();
+    // No run for all four, so there are four.
+    source.fail_nth(1);
     heap.prepare().unwrap();
     source.fail_nth_of(OsCall::Unmap, 2);
     let trimmed = heap.trim();
@@ -144,13 +146,31 @@ fn a_failed_preallocation_is_reported_and_counted() {
         ..small_config()
     };
     let mut heap = ArenaHeap::with_config(&source, config).unwrap();
-    source.fail_nth(2);
+    source.fail_from_nth(1);
     assert!(matches!(heap.prepare(), Err(HeapError::OutOfMemory { .. })));
     assert_eq!(heap.statistics().failed_preallocations, 1);
-    source.fail_nth(1);
+    source.fail_from_nth(1);
     let error = heap.configure(config).unwrap_err();
     assert!(matches!(error, ConfigError::Preallocation(cause) if cause.call == OsCall::Map));
+    source.clear();
     heap.configure(config).unwrap();
+    assert_eq!(heap.statistics().arenas_mapped, 1);
+    assert!(heap.statistics().cached_bytes >= config.preallocate);
+    heap.verify().unwrap();
+}
+
+#[test]
+fn without_one_run_for_all_of_it_arenas_are_preallocated_one_by_one() {
+    let source = FailAt::new(OsPages::new());
+    let config = HeapConfig {
+        preallocate: 3 * small_config().arena_size,
+        ..small_config()
+    };
+    let mut heap = ArenaHeap::with_config(&source, config).unwrap();
+    source.fail_nth(1);
+    heap.prepare().unwrap();
+    assert_eq!(heap.statistics().failed_preallocations, 0);
+    assert_eq!(heap.statistics().arenas_mapped, 3);
     assert!(heap.statistics().cached_bytes >= config.preallocate);
     heap.verify().unwrap();
 }

@@ -12,6 +12,7 @@ use crate::header::Header;
 use crate::layout::{
     GRANULE, MAX_BLOCK, MIN_BLOCK, WORD, aligned_search_size, block_size, leading_slack,
 };
+use crate::size_class::class_holding;
 
 /// A block that was just cut out of a free one.
 pub(super) struct Cut {
@@ -97,11 +98,14 @@ impl<P: PageSource> Working<'_, P> {
         self.allocate_otherwise(layout)
     }
 
-    /// The usual case: a block of `need` bytes from the front of a free one. Kept out of line: the
-    /// path of the bands shall not save registers for it.
+    /// The usual case: a block of `need` bytes, rounded up to where a size class begins, from the
+    /// front of a free one. Being rounded, it serves the next request of its size when it is free
+    /// again, and one look at the bitmaps finds it. Kept out of line: the path of the bands shall not
+    /// save registers for it.
     #[inline(never)]
     fn allocate_fitting(&mut self, need: usize) -> Option<Cut> {
-        let (free, class) = self.state.bins.find(need)?;
+        let (class, need) = class_holding(need);
+        let (free, class) = self.state.bins.find_from(class)?;
         self.state.bins.remove_from(free, class);
         self.leave_cache_if_whole(free);
         let header = free.header();

@@ -62,23 +62,38 @@ impl<P: PageSource> Working<'_, P> {
         }
     }
 
-    /// Maps arenas until the cache holds what is to be preallocated.
+    /// Maps until the cache holds what is to be preallocated: in one arena, where blocks of all sizes
+    /// share one run of memory, or in arenas of the usual size where the source has no such run.
     pub(super) fn preallocate_arenas(&mut self) -> Result<(), OsError> {
-        while self.state.arenas.cached_bytes < self.state.config.preallocate {
-            let arena_size = self.state.config.arena_size;
-            let least = ARENA_OVERHEAD + MIN_BLOCK;
-            let arena = match self.map_arena(least.next_multiple_of(arena_size)) {
-                Ok(arena) => arena,
+        let arena_size = self.state.config.arena_size;
+        let mut largest = usize::MAX;
+        while let Some(missing) = self
+            .state
+            .config
+            .preallocate
+            .checked_sub(self.state.arenas.cached_bytes)
+            .filter(|missing| *missing > 0)
+        {
+            // The maximum of preallocation leaves room for the sum, and an arena holds a block at
+            // least.
+            let least = (ARENA_OVERHEAD + MIN_BLOCK).next_multiple_of(arena_size);
+            let length = missing.next_multiple_of(arena_size).clamp(least, largest);
+            match self.map_arena(length) {
+                Ok(arena) => {
+                    let block = arena.first_block();
+                    self.state.bins.insert(
+                        block,
+                        block.header().size(),
+                        self.state.config.free_order,
+                    );
+                    self.state.arenas.cache(arena);
+                }
+                Err(_) if length > least => largest = least,
                 Err(error) => {
                     self.state.counters.failed_preallocations += 1;
                     return Err(error);
                 }
-            };
-            let block = arena.first_block();
-            self.state
-                .bins
-                .insert(block, block.header().size(), self.state.config.free_order);
-            self.state.arenas.cache(arena);
+            }
         }
         Ok(())
     }
