@@ -71,6 +71,8 @@ mod options;
 mod page_allocator;
 mod protection_map;
 mod provider;
+#[cfg(feature = "alloc")]
+mod record;
 mod region;
 mod statistics;
 mod system;
@@ -103,6 +105,8 @@ pub use options::{
 pub use page_allocator::PageAllocator;
 pub use protection_map::LIMIT as PROTECTED_RANGES_LIMIT;
 pub use provider::{AtomicMemoryExt, CustomProvider, MirroredProvider, Provider, SliceProvider};
+#[cfg(feature = "alloc")]
+pub use record::{MemoryRecord, MemoryRecords, RecordsFull, SharedRecord};
 pub use region::{RegionLayout, RegionPart, RegionRequest};
 pub use statistics::{ArenasStatistics, MemoryStatistics};
 pub use system::{
