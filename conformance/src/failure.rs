@@ -6,7 +6,7 @@ use core::panic::Location;
 use core::ptr::NonNull;
 
 use os::Protection;
-use wasm_arena::{AllocError, Busy};
+use wasm_arena::{AllocError, Busy, IntegrityError};
 
 /// What a case returns.
 pub type Verdict = Result<(), Failure>;
@@ -25,7 +25,37 @@ pub struct Failure {
     /// What was expected, as a number.
     pub right: u64,
     /// The error of wasm-arena that came instead, if one did.
-    pub error: Option<AllocError>,
+    pub error: Option<Cause>,
+}
+
+/// An error of wasm-arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Of an allocator.
+    Alloc(AllocError),
+    /// Of checked memory.
+    Integrity(IntegrityError),
+}
+
+impl From<AllocError> for Cause {
+    fn from(error: AllocError) -> Self {
+        Self::Alloc(error)
+    }
+}
+
+impl From<IntegrityError> for Cause {
+    fn from(error: IntegrityError) -> Self {
+        Self::Integrity(error)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alloc(error) => error.fmt(f),
+            Self::Integrity(error) => error.fmt(f),
+        }
+    }
 }
 
 impl Failure {
@@ -40,6 +70,14 @@ impl Failure {
             left,
             right,
             error: None,
+        }
+    }
+
+    #[track_caller]
+    fn caused_by(error: Cause) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::here("this succeeds", 0, 0)
         }
     }
 }
@@ -66,10 +104,14 @@ impl core::error::Error for Failure {}
 impl From<AllocError> for Failure {
     #[track_caller]
     fn from(error: AllocError) -> Self {
-        Self {
-            error: Some(error),
-            ..Self::here("this succeeds", 0, 0)
-        }
+        Self::caused_by(error.into())
+    }
+}
+
+impl From<IntegrityError> for Failure {
+    #[track_caller]
+    fn from(error: IntegrityError) -> Self {
+        Self::caused_by(error.into())
     }
 }
 
@@ -148,7 +190,7 @@ macro_rules! ensure_refused {
             Err($pattern) $(if $guard)? => {}
             other => {
                 return Err($crate::Failure {
-                    error: other.err(),
+                    error: other.err().map(Into::into),
                     ..$crate::Failure::here($what, 0, 0)
                 });
             }

@@ -29,5 +29,5 @@ mod support;
 pub use case::{Case, Ends};
 pub use cases::cases;
 pub use driver::{Tally, run_all, run_case, run_named};
-pub use failure::{Failure, Number, Verdict};
+pub use failure::{Cause, Failure, Number, Verdict};
 pub use subject::{Observer, Subject};

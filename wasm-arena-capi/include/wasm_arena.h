@@ -130,6 +130,9 @@
 // The address of the second copy.
 #define WASM_ARENA_RECORD_MIRROR 4
 
+// The checksum of a block.
+#define WASM_ARENA_RECORD_CHECKSUM 5
+
 // None of the others.
 #define WASM_ARENA_RECORD_UNKNOWN 255
 
@@ -853,6 +856,9 @@ typedef struct wasm_arena_memory_statistics_t {
 
 // Checksums are not kept at the level off.
 #define WASM_ARENA_ERROR_NOT_VERIFYING 209
+
+// A bit was flipped on purpose and not found. `record`; `found`: which bit, 0 being the lowest.
+#define WASM_ARENA_ERROR_DETECTOR_FAILED 210
 
 #ifdef __cplusplus
 extern "C" {

@@ -126,6 +126,8 @@ pub const WASM_ARENA_RECORD_SIZE: i32 = 2;
 pub const WASM_ARENA_RECORD_BLOCK_SIZE: i32 = 3;
 /// The address of the second copy.
 pub const WASM_ARENA_RECORD_MIRROR: i32 = 4;
+/// The checksum of a block.
+pub const WASM_ARENA_RECORD_CHECKSUM: i32 = 5;
 /// None of the others.
 pub const WASM_ARENA_RECORD_UNKNOWN: i32 = 255;
 
@@ -498,6 +500,11 @@ fn of_contents(error: &IntegrityError) -> wasm_arena_error_t {
             found,
             ..with(WASM_ARENA_ERROR_READ_BACK)
         },
+        IntegrityError::DetectorFailed { record, bit } => wasm_arena_error_t {
+            record: record_number(record),
+            found: u64::from(bit),
+            ..with(WASM_ARENA_ERROR_DETECTOR_FAILED)
+        },
         IntegrityError::Contended { tries } => wasm_arena_error_t {
             limit: tries as u64,
             ..with(WASM_ARENA_ERROR_CONTENDED)
@@ -564,6 +571,7 @@ const fn record_number(record: BookkeepingRecord) -> i32 {
         BookkeepingRecord::Size => WASM_ARENA_RECORD_SIZE,
         BookkeepingRecord::BlockSize => WASM_ARENA_RECORD_BLOCK_SIZE,
         BookkeepingRecord::Mirror => WASM_ARENA_RECORD_MIRROR,
+        BookkeepingRecord::Checksum => WASM_ARENA_RECORD_CHECKSUM,
         _ => WASM_ARENA_RECORD_UNKNOWN,
     }
 }

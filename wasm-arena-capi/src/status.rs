@@ -125,6 +125,8 @@ pub const WASM_ARENA_ERROR_READ_BACK: wasm_arena_status_t = 207;
 pub const WASM_ARENA_ERROR_CONTENDED: wasm_arena_status_t = 208;
 /// Checksums are not kept at the level off.
 pub const WASM_ARENA_ERROR_NOT_VERIFYING: wasm_arena_status_t = 209;
+/// A bit was flipped on purpose and not found. `record`; `found`: which bit, 0 being the lowest.
+pub const WASM_ARENA_ERROR_DETECTOR_FAILED: wasm_arena_status_t = 210;
 
 /// A status, its name and its text.
 #[derive(Debug)]
@@ -395,6 +397,11 @@ pub(crate) const ALL: &[Entry] = &[
         WASM_ARENA_ERROR_NOT_VERIFYING,
         c"WASM_ARENA_ERROR_NOT_VERIFYING",
         c"checksums are not kept at this level",
+    ),
+    entry(
+        WASM_ARENA_ERROR_DETECTOR_FAILED,
+        c"WASM_ARENA_ERROR_DETECTOR_FAILED",
+        c"a flipped bit was not found by the self-test",
     ),
 ];
 

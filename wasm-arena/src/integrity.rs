@@ -23,6 +23,7 @@
 //! | `table` | where checksums are kept |
 //! | `view` | what is done to blocks, without any synchronisation |
 //! | `read`, `write`, `upkeep`, `growth` | the operations |
+//! | `self_test` | a test of the detectors |
 
 mod blocks;
 mod checksum;
@@ -33,6 +34,7 @@ mod level;
 mod lock;
 mod primitive;
 mod read;
+mod self_test;
 mod sequence;
 mod statistics;
 mod table;

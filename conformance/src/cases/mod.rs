@@ -6,6 +6,7 @@ mod configuration;
 mod faults;
 mod growth;
 mod guards;
+mod integrity;
 mod life;
 mod model;
 mod moving;
@@ -37,6 +38,7 @@ pub fn cases<P: Subject>() -> impl Iterator<Item = Case<P>> {
         .chain(configuration::cases())
         .chain(addresses::cases())
         .chain(safe_face::cases())
+        .chain(integrity::cases())
         .chain(scenario::cases())
         .chain(refusals::cases())
         .chain(faults::cases())

@@ -208,6 +208,10 @@ fn integrity_errors() -> Vec<IntegrityError> {
             written: 1,
             found: 2,
         },
+        IntegrityError::DetectorFailed {
+            record: BookkeepingRecord::Checksum,
+            bit: 31,
+        },
         IntegrityError::Contended { tries: 16 },
         IntegrityError::NotVerifying,
         IntegrityError::Growth(AllocError::NoMaximum),
@@ -290,6 +294,7 @@ fn every_value_of_every_enumeration_has_a_number() {
         BookkeepingRecord::Size,
         BookkeepingRecord::BlockSize,
         BookkeepingRecord::Mirror,
+        BookkeepingRecord::Checksum,
     ];
     complete(&records, INTEGRITY_ERRORS, "BookkeepingRecord");
     for (number, record) in (0..).zip(records) {

@@ -31,6 +31,14 @@ const SIZE: usize = 1;
 const SHIFT: usize = 2;
 const MIRROR: usize = 3;
 
+/// What each number is called.
+pub(super) const BLOCKS_RECORDS: [BookkeepingRecord; 4] = [
+    BookkeepingRecord::Base,
+    BookkeepingRecord::Size,
+    BookkeepingRecord::BlockSize,
+    BookkeepingRecord::Mirror,
+];
+
 /// One block: its number and its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Block {
@@ -131,13 +139,7 @@ impl Blocks {
 
     /// Compares both copies.
     pub(super) fn compare(&self) -> Result<(), IntegrityError> {
-        let records = [
-            BookkeepingRecord::Base,
-            BookkeepingRecord::Size,
-            BookkeepingRecord::BlockSize,
-            BookkeepingRecord::Mirror,
-        ];
-        for (index, record) in records.into_iter().enumerate() {
+        for (index, record) in BLOCKS_RECORDS.into_iter().enumerate() {
             let (value, inverse) = (self.values[index], self.inverted[index]);
             if value != !inverse {
                 return Err(IntegrityError::BookkeepingDamaged {
@@ -150,7 +152,7 @@ impl Blocks {
         Ok(())
     }
 
-    #[cfg(test)]
+    /// Flips one bit of one copy: to try the detectors.
     pub(super) fn flip(&mut self, index: usize, bit: u32, second: bool) {
         let copy = if second {
             &mut self.inverted
@@ -200,13 +202,7 @@ mod tests {
     fn every_flipped_bit_is_noticed_and_named() {
         let blocks = Blocks::new(0x7f00_1000, 65_536, Some(0x7f10_0000), 256).unwrap();
         assert_eq!(blocks.compare(), Ok(()));
-        let records = [
-            BookkeepingRecord::Base,
-            BookkeepingRecord::Size,
-            BookkeepingRecord::BlockSize,
-            BookkeepingRecord::Mirror,
-        ];
-        for (index, expected) in records.into_iter().enumerate() {
+        for (index, expected) in BLOCKS_RECORDS.into_iter().enumerate() {
             for bit in 0..usize::BITS {
                 for second in [false, true] {
                     let mut damaged = blocks;

@@ -19,6 +19,8 @@ pub enum BookkeepingRecord {
     BlockSize,
     /// The address of the mirror.
     Mirror,
+    /// The checksum of a block.
+    Checksum,
 }
 
 impl fmt::Display for BookkeepingRecord {
@@ -29,6 +31,7 @@ impl fmt::Display for BookkeepingRecord {
             Self::Size => "size",
             Self::BlockSize => "block size",
             Self::Mirror => "address of the mirror",
+            Self::Checksum => "checksum",
         })
     }
 }
@@ -131,6 +134,14 @@ pub enum IntegrityError {
         /// What it holds, of the same bytes.
         found: u64,
     },
+    /// A bit was flipped on purpose and not found, or taken for something else: the checks of this
+    /// memory, or the processor that carries them out, cannot be relied on.
+    DetectorFailed {
+        /// Where the bit was flipped.
+        record: BookkeepingRecord,
+        /// Which bit; 0 is the lowest.
+        bit: u32,
+    },
     /// Writers came in between each time.
     Contended {
         /// How often it was tried.
@@ -216,6 +227,10 @@ impl fmt::Display for IntegrityError {
             } => write!(
                 f,
                 "the word at offset {offset:#x} holds {found:#x} after {written:#x} was written"
+            ),
+            Self::DetectorFailed { record, bit } => write!(
+                f,
+                "bit {bit} of the {record} was flipped to test the detector, and not found"
             ),
             Self::Contended { tries } => {
                 write!(f, "writers came in between at each of {tries} tries")

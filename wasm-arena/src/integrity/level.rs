@@ -55,7 +55,7 @@ impl Level {
         self.0.store(encode(level), Ordering::Relaxed);
     }
 
-    #[cfg(test)]
+    /// Flips one bit: to try the detector.
     pub(super) fn flip(&self, bit: u32) {
         self.0.fetch_xor(1 << bit, Ordering::Relaxed);
     }

@@ -79,7 +79,7 @@ impl ChecksumEntry {
         }
     }
 
-    #[cfg(test)]
+    /// Flips one bit of one record: to try the detector.
     pub(super) fn flip(&self, bit: u32, second: bool) {
         let record = if second { &self.second } else { &self.checksum };
         record.fetch_xor(1 << bit, Ordering::Relaxed);

@@ -43,7 +43,7 @@ pub(super) struct Manner {
 
 impl<'a> View<'a> {
     /// The checksum records of a block; an error if the table shrank.
-    fn entry(&self, block: &Block) -> Result<&'a ChecksumEntry, IntegrityError> {
+    pub(super) fn entry(&self, block: &Block) -> Result<&'a ChecksumEntry, IntegrityError> {
         self.entries
             .get(block.number)
             .ok_or(IntegrityError::NoTable)

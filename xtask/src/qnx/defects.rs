@@ -7,8 +7,9 @@
 //!            └──────────────────── edit undone ◀──────────────────────┘
 //! ```
 //!
-//! A case that passes whatever the code does shows nothing. These edits are the mistakes that other
-//! allocators for WebAssembly on QNX are known to have made.
+//! A case that passes whatever the code does shows nothing. These edits are mistakes that other
+//! allocators for WebAssembly on QNX are known to have made, and some that would leave a check
+//! without effect.
 
 mod known;
 

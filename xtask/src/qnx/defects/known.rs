@@ -2,7 +2,7 @@
 
 use super::{Defect, Edit};
 
-pub(super) const DEFECTS: [Defect; 13] = [
+pub(super) const DEFECTS: [Defect; 16] = [
     Defect {
         name: "wrong-mallopt-numbers",
         mistake: "commands of mallopt counted from 1, as if nobody had a header",
@@ -154,5 +154,35 @@ pub(super) const DEFECTS: [Defect; 13] = [
             to: "let bytes = pages.wrapping_mul(65_536) as u64;",
         }],
         case: "libc sixty_five_thousand_pages_do_not_overflow",
+    },
+    Defect {
+        name: "checksum-thrown-away",
+        mistake: "a checksum is computed and then compared with nothing",
+        edits: &[Edit {
+            file: "wasm-arena/src/integrity/view.rs",
+            from: "if computed == records.first && (!both_records || records.agree()) {",
+            to: "if computed == records.first || !both_records || records.agree() {",
+        }],
+        case: "libc every_flipped_bit_of_a_block_is_found",
+    },
+    Defect {
+        name: "copies-not-compared",
+        mistake: "the second copy of the bookkeeping is kept for nothing",
+        edits: &[Edit {
+            file: "wasm-arena/src/integrity/blocks.rs",
+            from: "if value != !inverse {",
+            to: "if value != !inverse && index > 3 {",
+        }],
+        case: "libc every_flipped_bit_of_the_bookkeeping_is_found",
+    },
+    Defect {
+        name: "reader-does-not-look-again",
+        mistake: "a reader does not notice the writer that came in between",
+        edits: &[Edit {
+            file: "wasm-arena/src/integrity/sequence.rs",
+            from: "(self.number.load(Ordering::Relaxed) == before).then_some(result)",
+            to: "(self.number.load(Ordering::Relaxed) >= before).then_some(result)",
+        }],
+        case: "libc a_reader_that_a_writer_overtakes_reads_again",
     },
 ];

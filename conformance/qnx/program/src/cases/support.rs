@@ -70,7 +70,7 @@ macro_rules! ensure_error {
             Err($pattern) $(if $guard)? => {}
             other => {
                 return Err(conformance::Failure {
-                    error: other.err(),
+                    error: other.err().map(Into::into),
                     ..$crate::cases::support::failure($what, 0, 0)
                 });
             }
