@@ -68,6 +68,7 @@ impl RawLock {
     }
 
     /// Takes the lock if it is free, leaving `state` behind.
+    #[inline]
     fn take(&self, state: u32) -> bool {
         self.state
             .compare_exchange(FREE, state, Ordering::Acquire, Ordering::Relaxed)

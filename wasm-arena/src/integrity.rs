@@ -17,7 +17,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `checksum`, `hardware` | CRC-32C over words, and its arithmetic |
-//! | `words` | bytes through whole words, as relaxed atomics |
+//! | `words`, `run` | bytes through whole words, as relaxed atomics |
 //! | `sequence`, `lock`, `primitive` | the protocol of readers and writers |
 //! | `blocks`, `level` | bookkeeping that notices its own damage |
 //! | `table` | where checksums are kept |
@@ -34,6 +34,7 @@ mod level;
 mod lock;
 mod primitive;
 mod read;
+mod run;
 mod self_test;
 mod sequence;
 mod statistics;

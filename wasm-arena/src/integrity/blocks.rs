@@ -86,10 +86,12 @@ impl Blocks {
 
     /// The size of a block, as a power of two. Masked so that a damaged number cannot overflow a
     /// shift.
+    #[inline]
     pub(super) const fn shift(&self) -> usize {
         self.values[SHIFT] & (usize::BITS as usize - 1)
     }
 
+    #[inline]
     pub(super) const fn block_size(&self) -> usize {
         1 << self.shift()
     }
@@ -99,6 +101,7 @@ impl Blocks {
     }
 
     /// The block of that number.
+    #[inline]
     pub(super) fn block(&self, number: usize) -> Block {
         let start = number << self.shift();
         Block {
@@ -108,6 +111,7 @@ impl Blocks {
     }
 
     /// The blocks that a range touches: none, if it is empty.
+    #[inline]
     pub(super) fn touched(&self, range: &Range<usize>) -> Range<usize> {
         if range.is_empty() {
             return 0..0;

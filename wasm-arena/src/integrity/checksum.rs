@@ -13,10 +13,13 @@
 //! "State" is the remainder as it stands in the register, before the final inversion.
 #![forbid(unsafe_code)]
 
-use super::hardware;
+use core::sync::atomic::AtomicUsize;
+
+use super::hardware::{self, wide};
+use super::run::{Bytes, Exchanged, In, Loaded, Out, Run, Word};
 
 /// The divisor of CRC-32C, without its highest term, reversed.
-pub(super) const POLYNOMIAL: u32 = 0x82f6_3b78;
+const POLYNOMIAL: u32 = 0x82f6_3b78;
 
 /// The state before the first byte.
 pub(super) const START: u32 = !0;
@@ -34,11 +37,28 @@ const RAW: crc::Algorithm<u32> = crc::Algorithm {
 /// 16 tables of 256 numbers: 16 KiB of constants, for processors without the instruction.
 static SOFTWARE: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&RAW);
 
+/// `x^-33`: the product of two reversed remainders comes out multiplied by `x`, and reducing it with
+/// a checksum instruction multiplies by `x^32`. [`CORRECTED`] makes up for both.
+const CORRECTION: u32 = {
+    let mut power = 1_u32 << 31;
+    let mut step = 0;
+    while step < 33 {
+        // Division by x: undo the reduction where there was one.
+        let carry = power >> 31;
+        power = ((power ^ (POLYNOMIAL & carry.wrapping_neg())) << 1) | carry;
+        step += 1;
+    }
+    power
+};
+
+/// As [`POWERS`], for products by instructions.
+pub(super) static CORRECTED: [[u32; 256]; WORD] = powers(CORRECTION);
+
 /// `POWERS[digit][value]` is `x^(8 * value * 256^digit)`: a number of bytes is shifted digit by digit.
-pub(super) static POWERS: [[u32; 256]; WORD] = powers(1 << 31);
+static POWERS: [[u32; 256]; WORD] = powers(1 << 31);
 
 /// The product of two remainders.
-pub(super) const fn multiply(left: u32, right: u32) -> u32 {
+const fn multiply(left: u32, right: u32) -> u32 {
     let mut product = 0;
     let mut bit = 32;
     // From the coefficient of x^31 of `right` down to that of 1 (Horner's scheme).
@@ -49,12 +69,23 @@ pub(super) const fn multiply(left: u32, right: u32) -> u32 {
     product
 }
 
+/// The remainder of `x^exponent`.
+pub(super) const fn power_of_x(exponent: usize) -> u32 {
+    let mut power = 1 << 31;
+    let mut step = 0;
+    while step < exponent {
+        power = times_x(power);
+        step += 1;
+    }
+    power
+}
+
 const fn times_x(remainder: u32) -> u32 {
     (remainder >> 1) ^ (POLYNOMIAL & (remainder & 1).wrapping_neg())
 }
 
 /// The powers of `x^8`, each times `factor`.
-pub(super) const fn powers(factor: u32) -> [[u32; 256]; WORD] {
+const fn powers(factor: u32) -> [[u32; 256]; WORD] {
     let mut table = [[0; 256]; WORD];
     // x^8.
     let mut base = 1 << 23;
@@ -75,6 +106,7 @@ pub(super) const fn powers(factor: u32) -> [[u32; 256]; WORD] {
 
 /// The remainder after `bytes` zero bytes more. At most one multiplication for each byte of the
 /// number `bytes` that is not zero.
+#[inline]
 pub(super) fn shift(remainder: u32, bytes: usize) -> u32 {
     if let Some(shifted) = hardware::shift(remainder, bytes) {
         return shifted;
@@ -91,30 +123,68 @@ fn shift_in_software(mut remainder: u32, bytes: usize) -> u32 {
     remainder
 }
 
-/// The state after the bytes of `words`, in the order they have in memory.
-pub(super) fn update(state: u32, words: &[usize]) -> u32 {
-    if let Some(state) = hardware::update(state, words) {
-        return state;
-    }
-    update_in_software(state, words)
+/// The state after one word more.
+#[inline]
+pub(super) fn update(state: u32, word: usize) -> u32 {
+    or_narrow(state, Err(Word(Some(word))))
 }
 
-fn update_in_software(mut state: u32, words: &[usize]) -> u32 {
-    const GROUP: usize = 64 / WORD;
-    for group in words.chunks(GROUP) {
-        let mut bytes = [0; 64];
-        for (place, word) in bytes.chunks_exact_mut(WORD).zip(group) {
-            place.copy_from_slice(&word.to_ne_bytes());
-        }
+/// The state after the words of a memory.
+#[inline]
+pub(super) fn sum(state: u32, words: &[AtomicUsize]) -> u32 {
+    or_narrow(state, wide::loaded(state, Loaded(words)))
+}
+
+/// The state after the words of `source`, which are stored in `to`; both are equally long.
+#[inline]
+pub(super) fn copy_in(state: u32, source: &[Bytes], to: &[AtomicUsize]) -> u32 {
+    or_narrow(state, wide::copied_in(state, In { source, to }))
+}
+
+/// The state after the words of `from`, which are copied to `target`; both are equally long.
+#[inline]
+pub(super) fn copy_out(state: u32, from: &[AtomicUsize], target: &mut [Bytes]) -> u32 {
+    or_narrow(state, wide::copied_out(state, Out { from, target }))
+}
+
+/// The state after what changes when the words of `source` are stored in `to`: old exclusive-or
+/// new; both are equally long.
+#[inline]
+pub(super) fn exchange(state: u32, source: &[Bytes], to: &[AtomicUsize]) -> u32 {
+    or_narrow(state, wide::exchanged(state, Exchanged { source, to }))
+}
+
+/// The state after a run, unless it is known already: by the next best way.
+#[inline]
+fn or_narrow<R: Run>(state: u32, wide: Result<u32, R>) -> u32 {
+    wide.or_else(|run| hardware::sum(state, run))
+        .unwrap_or_else(|run| in_software(state, run))
+}
+
+fn in_software<R: Run>(mut state: u32, run: R) -> u32 {
+    const GROUP: usize = 128;
+    let mut bytes = [0; GROUP];
+    let mut filled = 0;
+    let mut add = |bytes: &[u8]| {
         // The library takes the state with its bits in the other order.
         let mut digest = SOFTWARE.digest_with_initial(state.reverse_bits());
-        digest.update(&bytes[..group.len() * WORD]);
+        digest.update(bytes);
         state = digest.finalize();
+    };
+    for word in run.words() {
+        bytes[filled..filled + WORD].copy_from_slice(&word.to_ne_bytes());
+        filled += WORD;
+        if filled == GROUP {
+            add(&bytes);
+            filled = 0;
+        }
     }
+    add(&bytes[..filled]);
     state
 }
 
 /// The checksum that a state stands for.
+#[inline]
 pub(super) const fn finish(state: u32) -> u32 {
     !state
 }
@@ -152,16 +222,56 @@ mod tests {
         words.iter().flat_map(|word| word.to_ne_bytes()).collect()
     }
 
+    fn cells(words: &[usize]) -> Vec<AtomicUsize> {
+        words.iter().copied().map(AtomicUsize::new).collect()
+    }
+
+    fn state_after(state: u32, words: &[usize]) -> u32 {
+        sum(state, &cells(words))
+    }
+
+    /// Lengths around those at which another way is taken.
+    fn lengths() -> impl Iterator<Item = usize> {
+        (0..300).chain([511, 512, 513, 1151, 1152, 1153, 4096])
+    }
+
     #[test]
     fn every_way_agrees_with_another_implementation() {
-        for len in (0..200).chain([511, 512, 513, 4096]) {
+        for len in lengths() {
             let words = words(len, len as u64);
-            let expected = crc32c::crc32c(&bytes(&words));
-            assert_eq!(finish(update_in_software(START, &words)), expected, "{len}");
-            assert_eq!(finish(update(START, &words)), expected, "{len}");
-            if let Some(state) = hardware::update(START, &words) {
+            let (cells, plain) = (cells(&words), bytes(&words));
+            let expected = crc32c::crc32c(&plain);
+            assert_eq!(finish(sum(START, &cells)), expected, "{len}");
+            let software = in_software(START, Loaded(&cells));
+            assert_eq!(finish(software), expected, "{len}");
+            if let Ok(state) = hardware::sum(START, Loaded(&cells)) {
                 assert_eq!(finish(state), expected, "{len}");
             }
+            let mut target = std::vec![[0; WORD]; len];
+            let state = copy_out(START, &cells, &mut target);
+            assert_eq!(finish(state), expected, "{len}");
+            assert_eq!(target.as_flattened(), plain);
+            let zeros = self::cells(&std::vec![0; len]);
+            assert_eq!(finish(copy_in(START, &target, &zeros)), expected, "{len}");
+            assert_eq!(contents(&zeros), words);
+        }
+    }
+
+    fn contents(cells: &[AtomicUsize]) -> Vec<usize> {
+        let load = |word: &AtomicUsize| word.load(core::sync::atomic::Ordering::Relaxed);
+        cells.iter().map(load).collect()
+    }
+
+    #[test]
+    fn an_exchange_sums_the_change() {
+        for len in lengths() {
+            let (old, new) = (words(len, 3), words(len, 4));
+            let change: Vec<usize> = old.iter().zip(&new).map(|(old, new)| old ^ new).collect();
+            let source: Vec<Bytes> = new.iter().map(|word| word.to_ne_bytes()).collect();
+            let memory = cells(&old);
+            let state = exchange(0, &source, &memory);
+            assert_eq!(state, state_after(0, &change), "{len}");
+            assert_eq!(contents(&memory), new);
         }
     }
 
@@ -177,17 +287,17 @@ mod tests {
     fn a_state_can_be_carried_on() {
         let words = words(100, 1);
         for cut in 0..=100 {
-            let state = update(update(START, &words[..cut]), &words[cut..]);
-            assert_eq!(state, update(START, &words));
+            let state = state_after(state_after(START, &words[..cut]), &words[cut..]);
+            assert_eq!(state, state_after(START, &words));
         }
     }
 
     #[test]
     fn shifting_is_appending_zeros() {
         for len in (0..300).chain([1 << 12, 1 << 16, (1 << 16) + 3]) {
-            let state = update(START, &words(3, len as u64));
+            let state = state_after(START, &words(3, len as u64));
             let zeros = std::vec![0; len];
-            let expected = update(state, &zeros);
+            let expected = state_after(state, &zeros);
             assert_eq!(shift(state, len * WORD), expected);
             assert_eq!(shift_in_software(state, len * WORD), expected);
             assert_eq!(of_zeros(len * WORD), crc32c::crc32c(&bytes(&zeros)));
@@ -203,8 +313,8 @@ mod tests {
                 let mut after = before.clone();
                 after[start..end].copy_from_slice(&words(end - start, (start * end) as u64));
                 let change: Vec<usize> = (start..end).map(|at| before[at] ^ after[at]).collect();
-                let old = finish(update(START, &before));
-                let new = old ^ shift(update(0, &change), (BLOCK - end) * WORD);
+                let old = finish(state_after(START, &before));
+                let new = old ^ shift(state_after(0, &change), (BLOCK - end) * WORD);
                 assert_eq!(new, crc32c::crc32c(&bytes(&after)));
             }
         }
@@ -216,11 +326,11 @@ mod tests {
         for cut in 0..=96 {
             let (first, second) = words.split_at(cut);
             let joined = join(
-                finish(update(START, first)),
-                finish(update(START, second)),
+                finish(state_after(START, first)),
+                finish(state_after(START, second)),
                 second.len() * WORD,
             );
-            assert_eq!(joined, finish(update(START, &words)));
+            assert_eq!(joined, finish(state_after(START, &words)));
         }
     }
 }

@@ -6,7 +6,7 @@ use core::ops::Range;
 use core::sync::atomic::Ordering;
 
 use super::statistics::count;
-use super::words::load_bytes;
+use super::words::Span;
 use super::{AtomicMemoryOps, ChecksumTable, IntegrityError};
 use crate::{LittleEndian, Provider, VerificationLevel};
 
@@ -83,11 +83,14 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
 
     /// Checks as the level asks, and copies. What it answers counts only if no writer came in
     /// between.
+    #[inline]
     fn attempt(&self, range: &Range<usize>, target: &mut [u8]) -> Result<(), IntegrityError> {
         let level = self.enter()?;
         let view = self.view();
         if level == VerificationLevel::Off {
-            load_bytes(view.data, range.start, target);
+            if !range.is_empty() {
+                Span::new(range).load(view.data, target);
+            }
             return Ok(());
         }
         for number in self.blocks.touched(range) {
@@ -97,13 +100,14 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
             } else {
                 let part = range.start.max(block.bytes.start)..range.end.min(block.bytes.end);
                 let place = &mut target[part.start - range.start..part.end - range.start];
-                load_bytes(view.data, part.start, place);
+                Span::new(&part).load(view.data, place);
             }
         }
         Ok(())
     }
 
     /// Whether the level wants the next block checked.
+    #[inline]
     pub(super) fn is_due(&self, level: VerificationLevel) -> bool {
         match level {
             VerificationLevel::Off => false,

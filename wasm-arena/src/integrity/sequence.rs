@@ -37,6 +37,7 @@ impl Sequence {
     }
 
     /// Runs `change` while readers are turned away. Only for the holder of the writers' lock.
+    #[inline]
     pub(crate) fn write<T>(&self, change: impl FnOnce() -> T) -> T {
         // A number that is odd already was left by a writer that panicked, or is damaged; it is
         // mended here.
@@ -50,6 +51,7 @@ impl Sequence {
 
     /// Runs `attempt` once; `None` if a writer was or came in between, and then what `attempt` saw
     /// may be of two states.
+    #[inline]
     pub(crate) fn try_read<T>(&self, attempt: impl FnOnce() -> T) -> Option<T> {
         let before = self.number.load(Ordering::Acquire);
         if before & 1 != 0 {

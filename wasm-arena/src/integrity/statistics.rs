@@ -54,11 +54,13 @@ pub(super) struct Counters {
 }
 
 /// Adds to a counter that several threads may add to.
+#[inline]
 pub(super) fn count(counter: &AtomicUsize, amount: usize) {
     counter.fetch_add(amount, Ordering::Relaxed);
 }
 
 /// Adds to a counter that only the holder of the writers' lock adds to.
+#[inline]
 pub(super) fn count_alone(counter: &AtomicUsize, amount: usize) {
     let sum = counter.load(Ordering::Relaxed).wrapping_add(amount);
     counter.store(sum, Ordering::Relaxed);

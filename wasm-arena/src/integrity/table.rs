@@ -66,6 +66,7 @@ impl ChecksumEntry {
     }
 
     /// Writes both records. Only for the holder of the writers' lock, inside its sequence.
+    #[inline]
     pub(super) fn set(&self, block: usize, records: Records) {
         self.checksum.store(records.first, Ordering::Relaxed);
         self.second
@@ -73,6 +74,7 @@ impl ChecksumEntry {
     }
 
     /// Changes both records by the same bits; as [`set`](Self::set).
+    #[inline]
     pub(super) fn change(&self, change: u32) {
         for record in [&self.checksum, &self.second] {
             record.store(record.load(Ordering::Relaxed) ^ change, Ordering::Relaxed);

@@ -42,7 +42,7 @@ fn contents(ops: &AtomicMemoryOps<impl Provider, impl ChecksumTable>) -> Vec<u8>
 }
 
 fn load_all(ops: &AtomicMemoryOps<impl Provider, impl ChecksumTable>, bytes: &mut [u8]) {
-    words::load_bytes(ops.data(), 0, bytes);
+    words::Span::new(&(0..bytes.len())).load(ops.data(), bytes);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicUsize, Ordering, fence};
 use super::blocks::{Block, Blocks};
 use super::checksum::{self, WORD};
 use super::table::Records;
-use super::words::{CHUNK, Chunk, Patch, words_of};
+use super::words::{self, Span, words_of};
 use super::{ChecksumEntry, IntegrityError};
 
 /// A memory and what belongs to it, as slices.
@@ -22,12 +22,12 @@ pub(super) struct View<'a> {
 
 /// Where the bytes of a write come from.
 pub(super) trait Source {
-    /// Fills a patch over `range` with what is to be stored there.
-    fn fill<const K: usize>(&self, range: &Range<usize>, patch: &mut Patch<K>);
-}
+    /// Bytes that can be had at a time: a power of two.
+    const AT_A_TIME: usize;
 
-/// A piece of at most so many words is written with that little on the stack.
-const FEW: usize = 4;
+    /// The bytes for a range inside that of the write, at most so many.
+    fn bytes(&mut self, range: &Range<usize>) -> &[u8];
+}
 
 /// How a write is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -43,30 +43,23 @@ pub(super) struct Manner {
 
 impl<'a> View<'a> {
     /// The checksum records of a block; an error if the table shrank.
+    #[inline]
     pub(super) fn entry(&self, block: &Block) -> Result<&'a ChecksumEntry, IntegrityError> {
         self.entries
             .get(block.number)
             .ok_or(IntegrityError::NoTable)
     }
 
-    /// The checksum of what a block holds now, in `data` or in the mirror. Each chunk is shown to
-    /// `see` exactly as it was summed, with the offset of its first byte.
-    fn sum(words: &[AtomicUsize], block: &Block, mut see: impl FnMut(usize, &Chunk)) -> u32 {
-        let mut state = checksum::START;
-        let range = words_of(&block.bytes);
-        let mut offset = block.bytes.start;
-        let mut chunk = Chunk::new();
-        for part in words[range].chunks(CHUNK) {
-            chunk.load(part);
-            state = checksum::update(state, chunk.words());
-            see(offset, &chunk);
-            offset += CHUNK * WORD;
-        }
-        checksum::finish(state)
+    fn sum(words: &[AtomicUsize], block: &Block) -> u32 {
+        checksum::finish(checksum::sum(
+            checksum::START,
+            &words[words_of(&block.bytes)],
+        ))
     }
 
+    /// The checksum of what a block holds now.
     pub(super) fn sum_of_data(&self, block: &Block) -> u32 {
-        Self::sum(self.data, block, |_, _| ())
+        Self::sum(self.data, block)
     }
 
     /// Compares a block's checksum with its records, or with the first alone.
@@ -83,8 +76,8 @@ impl<'a> View<'a> {
         Err(damage(block, computed, records))
     }
 
-    /// Checks a block and copies those of its bytes that lie in `range` to their places in
-    /// `target`, which holds the whole range. What is copied is what was checked.
+    /// Checks a block and copies those of its bytes that lie in `range`, which touches it, to their
+    /// places in `target`, which holds the whole range. What is copied is what was checked.
     pub(super) fn check_and_copy(
         &self,
         block: &Block,
@@ -92,14 +85,14 @@ impl<'a> View<'a> {
         target: &mut [u8],
         both_records: bool,
     ) -> Result<(), IntegrityError> {
-        let computed = Self::sum(self.data, block, |offset, chunk| {
-            let end = offset + chunk.words().len() * WORD;
-            let (from, to) = (offset.max(range.start), end.min(range.end));
-            if from < to {
-                let place = &mut target[from - range.start..to - range.start];
-                chunk.copy_to(from - offset, place);
-            }
-        });
+        let part = range.start.max(block.bytes.start)..range.end.min(block.bytes.end);
+        let place = &mut target[part.start - range.start..part.end - range.start];
+        let (words, of_part) = (words_of(&block.bytes), words_of(&part));
+        let before = &self.data[words.start..of_part.start];
+        let behind = &self.data[of_part.end..words.end];
+        let mut state = checksum::sum(checksum::START, before);
+        state = Span::new(&part).load_and_sum(state, self.data, place);
+        let computed = checksum::finish(checksum::sum(state, behind));
         self.judge(block, computed, both_records)
     }
 
@@ -144,9 +137,7 @@ impl<'a> View<'a> {
         let entry = self.entry(block)?;
         let records = entry.get(block.number);
         let computed = self.sum_of_data(block);
-        let of_mirror = self
-            .mirror
-            .map(|mirror| Self::sum(mirror, block, |_, _| ()));
+        let of_mirror = self.mirror.map(|mirror| Self::sum(mirror, block));
         let recorded = |sum: u32| sum == records.first || sum == records.second;
         let mut found = damage(block, computed, records);
         if records.agree() && computed == records.first {
@@ -190,9 +181,8 @@ impl<'a> View<'a> {
         let Some(to) = to else {
             return;
         };
-        for index in words_of(&block.bytes) {
-            to[index].store(from[index].load(Ordering::Relaxed), Ordering::Relaxed);
-        }
+        let range = words_of(&block.bytes);
+        words::copy(&from[range.clone()], &to[range]);
     }
 
     /// Takes the checksums of blocks anew from what they hold, and copies them to the mirror.
@@ -207,6 +197,7 @@ impl<'a> View<'a> {
     }
 
     /// The blocks that a range covers as a whole, as a range of bytes.
+    #[inline]
     pub(super) fn covered(&self, range: &Range<usize>) -> Range<usize> {
         let mask = self.blocks.block_size() - 1;
         let start = range.start.saturating_add(mask) & !mask;
@@ -223,31 +214,29 @@ impl<'a> View<'a> {
     /// # Errors
     /// What was written could not be read back; everything was written all the same, and the
     /// checksums are those of what was to be written.
-    pub(super) fn write(
+    #[inline]
+    pub(super) fn write<S: Source>(
         &self,
         range: &Range<usize>,
-        source: &impl Source,
+        source: &mut S,
         manner: Manner,
     ) -> Result<(), IntegrityError> {
         let covered = self.covered(range);
-        if manner.checked {
+        // A piece lies in one block, and can be had at a time.
+        let unit = self.blocks.block_size().min(S::AT_A_TIME);
+        if manner.checked && unit < self.blocks.block_size() {
+            // Blocks that are rewritten piece by piece start as blocks of zeros.
             for number in self.blocks.touched(&covered) {
                 let block = self.blocks.block(number);
                 let sum = self.blocks.of_zeros(&block);
                 self.entry(&block)?.set(number, Records::of(sum));
             }
         }
-        // A piece fits a chunk and lies in one block.
-        let unit = self.blocks.block_size().min(CHUNK * WORD);
         let mut result = Ok(());
         let mut store = |number: usize| {
             let piece = range.start.max(number * unit)..range.end.min((number + 1) * unit);
             let rewritten = covered.contains(&piece.start);
-            let stored = if words_of(&piece).len() <= FEW {
-                self.write_piece::<FEW>(&piece, source, rewritten, manner)
-            } else {
-                self.write_piece::<CHUNK>(&piece, source, rewritten, manner)
-            };
+            let stored = self.write_piece(&piece, source.bytes(&piece), rewritten, manner);
             if result.is_ok() {
                 result = stored;
             }
@@ -261,38 +250,42 @@ impl<'a> View<'a> {
         result
     }
 
-    /// Writes the piece of one block. If the whole block is being `rewritten`, its checksum was set
-    /// to that of zeros, and what changes is what is written.
+    /// Writes the piece of one block. If the whole block is being `rewritten`, in pieces, its
+    /// checksum was set to that of zeros, and what changes is what is written.
     #[inline]
-    fn write_piece<const K: usize>(
+    fn write_piece(
         &self,
         piece: &Range<usize>,
-        source: &impl Source,
+        bytes: &[u8],
         rewritten: bool,
         manner: Manner,
     ) -> Result<(), IntegrityError> {
-        let mut patch = Patch::<K>::new(piece);
-        source.fill(piece, &mut patch);
-        let mut changes = [0; K];
-        patch.store(self.data, &mut changes);
+        let span = Span::new(piece);
         if manner.checked {
-            let words = if rewritten {
-                patch.words()
-            } else {
-                &changes[..patch.range().len()]
-            };
             let block = self.blocks.block(piece.start >> self.blocks.shift());
-            let after = block.bytes.end - patch.range().end * WORD;
-            let change = checksum::shift(checksum::update(0, words), after);
-            self.entry(&block)?.change(change);
-            if let Some(mirror) = self.mirror {
-                patch.store(mirror, &mut [0; K]);
+            let entry = self.entry(&block)?;
+            if *piece == block.bytes {
+                let state = span.store_and_sum(checksum::START, self.data, bytes);
+                entry.set(block.number, Records::of(checksum::finish(state)));
+            } else {
+                let change = if rewritten {
+                    span.store_and_sum(0, self.data, bytes)
+                } else {
+                    span.store_and_sum_change(self.data, bytes)
+                };
+                let after = block.bytes.end - piece.end.next_multiple_of(WORD);
+                entry.change(checksum::shift(change, after));
             }
+            if let Some(mirror) = self.mirror {
+                span.store(mirror, bytes);
+            }
+        } else {
+            span.store(self.data, bytes);
         }
         if manner.read_back {
             // Not before the stores are visible to others.
             fence(Ordering::SeqCst);
-            if let Some((index, written, found)) = patch.first_difference(self.data) {
+            if let Some((index, written, found)) = span.first_difference(self.data, bytes) {
                 return Err(IntegrityError::ReadBackFailed {
                     offset: index * WORD,
                     written: written.to_le() as u64,

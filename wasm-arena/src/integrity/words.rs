@@ -1,9 +1,9 @@
 //! Bytes of a memory through whole words: the only way data is ever touched.
 //!
 //! ```text
-//!   bytes        . . . . . a b c d e f g h i j k . . . . .        a write of 11 bytes at offset 5
-//!   words       |               |               |               |
-//!                read, change,   store            read, change,   the edges keep their other bytes
+//!   bytes        . . . . . a b c d e f g h i j k . . . . .        11 bytes at offset 5
+//!   words       |          head |  whole ...    |  tail         |
+//!                read, change,   store            read, change,   the ends keep their other bytes
 //!                store whole                      store whole
 //! ```
 //!
@@ -14,224 +14,231 @@
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::checksum::WORD;
-
-/// Words copied at a time: what lies on the stack during an operation, twice at most.
-pub(super) const CHUNK: usize = 64;
-
-/// Some words of a memory, as they were when they were loaded.
-#[derive(Debug)]
-pub(super) struct Chunk {
-    words: [usize; CHUNK],
-    len: usize,
-}
-
-impl Chunk {
-    pub(super) const fn new() -> Self {
-        Self {
-            words: [0; CHUNK],
-            len: 0,
-        }
-    }
-
-    /// Loads up to [`CHUNK`] words, in place of those that were there.
-    #[inline]
-    pub(super) fn load(&mut self, from: &[AtomicUsize]) {
-        for (place, word) in self.words.iter_mut().zip(from) {
-            *place = word.load(Ordering::Relaxed);
-        }
-        self.len = from.len().min(CHUNK);
-    }
-
-    pub(super) fn words(&self) -> &[usize] {
-        &self.words[..self.len]
-    }
-
-    /// Copies the bytes from `skip` on into `target`, as many as fit.
-    pub(super) fn copy_to(&self, skip: usize, target: &mut [u8]) {
-        let mut target = target;
-        let (first, inside) = (skip / WORD, skip % WORD);
-        let mut words = self.words().iter().skip(first);
-        if inside != 0
-            && let Some(word) = words.next()
-        {
-            let bytes = word.to_ne_bytes();
-            let count = target.len().min(WORD - inside);
-            let (head, tail) = target.split_at_mut(count);
-            head.copy_from_slice(&bytes[inside..inside + count]);
-            target = tail;
-        }
-        let mut places = target.chunks_exact_mut(WORD);
-        for place in &mut places {
-            let Some(word) = words.next() else {
-                return;
-            };
-            place.copy_from_slice(&word.to_ne_bytes());
-        }
-        let rest = places.into_remainder();
-        if !rest.is_empty()
-            && let Some(word) = words.next()
-        {
-            rest.copy_from_slice(&word.to_ne_bytes()[..rest.len()]);
-        }
-    }
-}
+use super::checksum::{self, WORD};
+use super::run::{Bytes, In, Out, Run};
 
 /// The words that hold a range of bytes.
+#[inline]
 pub(super) const fn words_of(range: &Range<usize>) -> Range<usize> {
     range.start / WORD..range.end.div_ceil(WORD)
 }
 
-/// Loads bytes, in the order of memory, at any offset inside `data`.
-pub(super) fn load_bytes(data: &[AtomicUsize], offset: usize, target: &mut [u8]) {
-    let range = words_of(&(offset..offset + target.len()));
-    let mut position = offset;
-    let mut target = target;
-    let mut start = range.start;
-    let mut chunk = Chunk::new();
-    while start < range.end {
-        let end = range.end.min(start + CHUNK);
-        chunk.load(&data[start..end]);
-        let count = target.len().min(end * WORD - position);
-        let (head, tail) = target.split_at_mut(count);
-        chunk.copy_to(position - start * WORD, head);
-        target = tail;
-        position += count;
-        start = end;
+/// Some bytes of one word: not none, and not all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct End {
+    /// Index of the word in the memory.
+    index: usize,
+    /// Which of its bytes.
+    bytes: Range<usize>,
+}
+
+impl End {
+    #[inline]
+    fn load(&self, data: &[AtomicUsize]) -> usize {
+        data[self.index].load(Ordering::Relaxed)
+    }
+
+    /// Copies the bytes out of their word.
+    #[inline]
+    fn copy_to(&self, word: usize, target: &mut [u8]) {
+        let bytes = word.to_ne_bytes();
+        // Too few to call a function for.
+        for (place, &byte) in target.iter_mut().zip(&bytes[self.bytes.clone()]) {
+            *place = byte;
+        }
+    }
+
+    /// Replaces the bytes, and answers what changed in the word.
+    #[inline]
+    fn store(&self, data: &[AtomicUsize], source: &[u8]) -> usize {
+        let old = self.load(data);
+        let mut bytes = old.to_ne_bytes();
+        // Too few to call a function for.
+        for (place, &byte) in bytes[self.bytes.clone()].iter_mut().zip(source) {
+            *place = byte;
+        }
+        let new = usize::from_ne_bytes(bytes);
+        data[self.index].store(new, Ordering::Relaxed);
+        old ^ new
+    }
+
+    /// The bytes alone, as a word whose other bytes are zero.
+    fn alone(&self, source: &[u8]) -> usize {
+        let mut bytes = [0; WORD];
+        bytes[self.bytes.clone()].copy_from_slice(source);
+        usize::from_ne_bytes(bytes)
     }
 }
 
-/// Words to be stored over a range, and which bits of the edges they replace; room for `K` words.
-///
-/// Bytes outside the range are zero in `words`.
-#[derive(Debug)]
-pub(super) struct Patch<const K: usize> {
-    words: [usize; K],
-    first_mask: usize,
-    last_mask: usize,
-    /// Bytes of the first word before the range.
-    lead: usize,
-    /// Index of the first word in the memory.
-    start: usize,
+/// A range of bytes that is not empty, as the words it touches. A range inside one word is a head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Span {
+    head: Option<End>,
+    whole: Range<usize>,
+    tail: Option<End>,
     len: usize,
 }
 
-impl<const K: usize> Patch<K> {
-    /// Takes the bytes of the whole range. Filled in place, because a patch is large to move.
+impl Span {
     #[inline]
-    pub(super) fn set(&mut self, source: &[u8]) {
-        let lead = self.lead;
-        let mut rest = source;
-        let mut index = 0;
-        if lead != 0 {
-            let count = rest.len().min(WORD - lead);
-            let (head, tail) = rest.split_at(count);
-            let mut bytes = [0; WORD];
-            bytes[lead..lead + count].copy_from_slice(head);
-            self.words[0] = usize::from_ne_bytes(bytes);
-            rest = tail;
-            index = 1;
-        }
-        let places = self.words[index..].iter_mut();
-        let (whole, last) = rest.as_chunks::<WORD>();
-        for (place, &bytes) in places.zip(whole) {
-            *place = usize::from_ne_bytes(bytes);
-        }
-        if !last.is_empty() {
-            let mut bytes = [0; WORD];
-            bytes[..last.len()].copy_from_slice(last);
-            self.words[index + whole.len()] = usize::from_ne_bytes(bytes);
-        }
-    }
-
-    /// Takes one byte for the whole range.
-    #[inline]
-    pub(super) fn fill(&mut self, byte: u8) {
-        let word = usize::from_ne_bytes([byte; WORD]);
-        self.words[..self.len].fill(word);
-        self.words[0] &= self.first_mask;
-        self.words[self.len - 1] &= self.last_mask;
-    }
-
-    /// A patch of zeros over a range: not empty, and within `K` words from the one that holds its
-    /// first byte.
-    #[inline]
-    pub(super) const fn new(bytes: &Range<usize>) -> Self {
-        let range = words_of(bytes);
-        let mut first_mask = mask(bytes.start % WORD, WORD);
-        let mut last_mask = mask(0, (bytes.end - 1) % WORD + 1);
-        let len = range.end - range.start;
-        if len == 1 {
-            first_mask &= last_mask;
-            last_mask = first_mask;
-        }
+    pub(super) fn new(range: &Range<usize>) -> Self {
+        let words = words_of(range);
+        let (lead, rest) = (range.start % WORD, range.end % WORD);
+        let single = words.len() == 1;
+        let end_of_head = if single && rest != 0 { rest } else { WORD };
+        let head = (lead != 0 || (single && rest != 0)).then_some(End {
+            index: words.start,
+            bytes: lead..end_of_head,
+        });
+        let tail = (rest != 0 && !single).then_some(End {
+            index: words.end.wrapping_sub(1),
+            bytes: 0..rest,
+        });
+        let start = words.start + usize::from(head.is_some());
+        let end = words.end - usize::from(tail.is_some());
         Self {
-            words: [0; K],
-            first_mask,
-            last_mask,
-            lead: bytes.start % WORD,
-            start: range.start,
-            len,
+            head,
+            whole: start..end,
+            tail,
+            len: range.end - range.start,
         }
     }
 
-    /// Index of the first word, and of the one behind the last.
-    pub(super) const fn range(&self) -> Range<usize> {
-        self.start..self.start + self.len
-    }
-
-    /// Stores the patch into `data`, and adds what changed to `changes`, which are zero: old xor
-    /// new, word by word. They are the caller's, because they are large to return.
+    /// Bytes of head and whole words.
     #[inline]
-    pub(super) fn store(&self, data: &[AtomicUsize], changes: &mut [usize; K]) {
-        let data = &data[self.range()];
-        let last = self.len - 1;
-        for (index, mask) in [(0, self.first_mask), (last, self.last_mask)] {
-            let old = data[index].load(Ordering::Relaxed);
-            let new = (old & !mask) | self.words[index];
-            data[index].store(new, Ordering::Relaxed);
-            // With one word, the second turn changes nothing more.
-            changes[index] |= old ^ new;
+    fn cuts(&self) -> (usize, usize) {
+        let of_head = self.head.as_ref().map_or(0, |head| head.bytes.len());
+        (of_head, self.whole.len() * WORD)
+    }
+
+    /// Cuts the bytes of the range as its words are.
+    #[inline]
+    fn cut<'b>(&self, bytes: &'b [u8]) -> (&'b [u8], &'b [Bytes], &'b [u8]) {
+        let (of_head, of_whole) = self.cuts();
+        let (head, rest) = bytes[..self.len].split_at(of_head);
+        let (whole, tail) = rest.split_at(of_whole);
+        (head, whole.as_chunks().0, tail)
+    }
+
+    #[inline]
+    fn cut_mut<'b>(&self, bytes: &'b mut [u8]) -> (&'b mut [u8], &'b mut [Bytes], &'b mut [u8]) {
+        let (of_head, of_whole) = self.cuts();
+        let (head, rest) = bytes[..self.len].split_at_mut(of_head);
+        let (whole, tail) = rest.split_at_mut(of_whole);
+        (head, whole.as_chunks_mut().0, tail)
+    }
+
+    /// Copies the bytes out of the memory.
+    #[inline]
+    pub(super) fn load(&self, data: &[AtomicUsize], target: &mut [u8]) {
+        let (of_head, of_whole, of_tail) = self.cut_mut(target);
+        if let Some(head) = &self.head {
+            head.copy_to(head.load(data), of_head);
         }
-        if last > 1 {
-            let whole = data[1..last].iter().zip(&self.words[1..last]);
-            for ((word, &new), change) in whole.zip(&mut changes[1..last]) {
-                let old = word.load(Ordering::Relaxed);
-                word.store(new, Ordering::Relaxed);
-                *change = old ^ new;
-            }
+        let run = Out {
+            from: &data[self.whole.clone()],
+            target: of_whole,
+        };
+        run.words().for_each(drop);
+        if let Some(tail) = &self.tail {
+            tail.copy_to(tail.load(data), of_tail);
         }
     }
 
-    /// The patch's own words. Only for patches without edges are they what memory then holds.
-    pub(super) fn words(&self) -> &[usize] {
-        &self.words[..self.len]
+    /// As [`load`](Self::load), and carries `state` over every word that was touched, as it was
+    /// loaded.
+    #[inline]
+    pub(super) fn load_and_sum(
+        &self,
+        mut state: u32,
+        data: &[AtomicUsize],
+        target: &mut [u8],
+    ) -> u32 {
+        let (of_head, of_whole, of_tail) = self.cut_mut(target);
+        if let Some(head) = &self.head {
+            let word = head.load(data);
+            head.copy_to(word, of_head);
+            state = checksum::update(state, word);
+        }
+        state = checksum::copy_out(state, &data[self.whole.clone()], of_whole);
+        if let Some(tail) = &self.tail {
+            let word = tail.load(data);
+            tail.copy_to(word, of_tail);
+            state = checksum::update(state, word);
+        }
+        state
+    }
+
+    /// Puts the bytes into the memory.
+    #[inline]
+    pub(super) fn store(&self, data: &[AtomicUsize], source: &[u8]) {
+        let (of_head, source, of_tail) = self.cut(source);
+        if let Some(head) = &self.head {
+            head.store(data, of_head);
+        }
+        let to = &data[self.whole.clone()];
+        In { source, to }.words().for_each(drop);
+        if let Some(tail) = &self.tail {
+            tail.store(data, of_tail);
+        }
+    }
+
+    /// As [`store`](Self::store), and answers the remainder of what changed in the words.
+    #[inline]
+    pub(super) fn store_and_sum_change(&self, data: &[AtomicUsize], source: &[u8]) -> u32 {
+        let (of_head, whole, of_tail) = self.cut(source);
+        let mut state = 0;
+        if let Some(head) = &self.head {
+            state = checksum::update(state, head.store(data, of_head));
+        }
+        if !whole.is_empty() {
+            state = checksum::exchange(state, whole, &data[self.whole.clone()]);
+        }
+        if let Some(tail) = &self.tail {
+            state = checksum::update(state, tail.store(data, of_tail));
+        }
+        state
+    }
+
+    /// As [`store`](Self::store), for a range of whole words, and carries `state` over them.
+    #[inline]
+    pub(super) fn store_and_sum(&self, state: u32, data: &[AtomicUsize], source: &[u8]) -> u32 {
+        let (_none, whole, _nor_here) = self.cut(source);
+        checksum::copy_in(state, whole, &data[self.whole.clone()])
     }
 
     /// The first word of `data` that does not hold what was stored: its index, what was stored in
-    /// it and what it holds, of the bytes in the patch.
-    pub(super) fn first_difference(&self, data: &[AtomicUsize]) -> Option<(usize, usize, usize)> {
-        let pairs = data[self.range()].iter().zip(self.words()).enumerate();
-        for (index, (word, &stored)) in pairs {
-            let mut found = word.load(Ordering::Relaxed);
-            if index == 0 {
-                found &= self.first_mask;
-            }
-            if index + 1 == self.len {
-                found &= self.last_mask;
-            }
-            if found != stored {
-                return Some((self.start + index, stored, found));
-            }
-        }
-        None
+    /// it and what it holds, of the bytes of the range alone.
+    pub(super) fn first_difference(
+        &self,
+        data: &[AtomicUsize],
+        source: &[u8],
+    ) -> Option<(usize, usize, usize)> {
+        let (of_head, whole, of_tail) = self.cut(source);
+        let end = |end: &End, bytes: &[u8]| {
+            let word = end.load(data).to_ne_bytes();
+            let found = end.alone(&word[end.bytes.clone()]);
+            let stored = end.alone(bytes);
+            (found != stored).then_some((end.index, stored, found))
+        };
+        let in_head = || self.head.as_ref().and_then(|head| end(head, of_head));
+        let in_tail = || self.tail.as_ref().and_then(|tail| end(tail, of_tail));
+        let in_whole = || {
+            let words = self.whole.clone().zip(&data[self.whole.clone()]);
+            words.zip(whole).find_map(|((index, word), bytes)| {
+                let (stored, found) = (usize::from_ne_bytes(*bytes), word.load(Ordering::Relaxed));
+                (found != stored).then_some((index, stored, found))
+            })
+        };
+        in_head().or_else(in_whole).or_else(in_tail)
     }
 }
 
-/// The bits of the bytes `start..end` of a word, in the order of memory; at least one byte.
-const fn mask(start: usize, end: usize) -> usize {
-    let little_endian = (usize::MAX << (8 * start)) & (usize::MAX >> (8 * (WORD - end)));
-    usize::from_le(little_endian)
+/// Copies the words of one memory, or of a part of it, to another of the same size.
+pub(super) fn copy(from: &[AtomicUsize], to: &[AtomicUsize]) {
+    for (from, to) in from.iter().zip(to) {
+        to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -250,10 +257,10 @@ mod tests {
         (words, bytes)
     }
 
-    fn patch(offset: usize, source: &[u8]) -> Patch<6> {
-        let mut patch = Patch::new(&(offset..offset + source.len()));
-        patch.set(source);
-        patch
+    #[inline]
+    fn load(words: &[AtomicUsize]) -> Vec<usize> {
+        let load = |word: &AtomicUsize| word.load(Ordering::Relaxed);
+        words.iter().map(load).collect()
     }
 
     #[test]
@@ -264,42 +271,61 @@ mod tests {
                 let source: Vec<u8> = (0..end - start)
                     .map(|at| u8::try_from(at ^ 0xf0).unwrap())
                     .collect();
-                let patch = patch(start, &source);
-                let mut changes = [0; 6];
-                patch.store(&words, &mut changes);
+                let span = Span::new(&(start..end));
+                span.store(&words, &source);
                 bytes[start..end].copy_from_slice(&source);
-                let mut same = Patch::<6>::new(&(start..end));
-                same.fill(0xcc);
-                let bytes_alone = self::patch(start, &std::vec![0xcc; end - start]);
-                assert_eq!(same.words(), bytes_alone.words());
                 let mut all = std::vec![0; LEN];
-                load_bytes(&words, 0, &mut all);
+                Span::new(&(0..LEN)).load(&words, &mut all);
                 assert_eq!(all, bytes, "{start}..{end}");
                 let mut back = std::vec![0; end - start];
-                load_bytes(&words, start, &mut back);
+                span.load(&words, &mut back);
                 assert_eq!(back, source);
-                assert_eq!(patch.first_difference(&words), None);
+                back.fill(0);
+                let touched = &words[words_of(&(start..end))];
+                let state = span.load_and_sum(3, &words, &mut back);
+                assert_eq!(state, checksum::sum(3, touched));
+                assert_eq!(back, source);
+                assert_eq!(span.first_difference(&words, &source), None);
+                // The same again, by what changes.
                 let (old, _) = memory();
-                for (index, change) in patch.range().zip(changes) {
-                    let before = old[index].load(Ordering::Relaxed);
-                    assert_eq!(words[index].load(Ordering::Relaxed), before ^ change);
-                }
+                let changed = span.store_and_sum_change(&old, &source);
+                assert_eq!(load(&old), load(&words));
+                let (before, _) = memory();
+                let change = before.iter().zip(&words);
+                let change: Vec<AtomicUsize> = change
+                    .map(|(old, new)| {
+                        AtomicUsize::new(old.load(Ordering::Relaxed) ^ new.load(Ordering::Relaxed))
+                    })
+                    .collect();
+                let expected = checksum::sum(0, &change[words_of(&(start..end))]);
+                assert_eq!(changed, expected, "{start}..{end}");
             }
         }
     }
 
     #[test]
     fn a_store_that_did_not_take_is_found() {
-        let (words, _) = memory();
-        let patch = patch(3, &[0xaa; WORD]);
-        patch.store(&words, &mut [0; 6]);
-        // A bit next to the patch is none of its business; a bit inside is.
-        words[0].fetch_xor(mask(2, 3) & mask(0, 3), Ordering::Relaxed);
-        assert_eq!(patch.first_difference(&words), None);
-        words[1].fetch_xor(mask(0, 1), Ordering::Relaxed);
-        assert_eq!(
-            patch.first_difference(&words).map(|(index, ..)| index),
-            Some(1)
-        );
+        for start in 0..LEN {
+            for end in start + 1..=LEN {
+                let span = Span::new(&(start..end));
+                for at in 0..LEN {
+                    let (words, bytes) = memory();
+                    let source = &bytes[start..end];
+                    span.store(&words, source);
+                    let mut flipped = [0; WORD];
+                    flipped[at % WORD] = 0x10;
+                    let flipped = usize::from_ne_bytes(flipped);
+                    words[at / WORD].fetch_xor(flipped, Ordering::Relaxed);
+                    let found = span.first_difference(&words, source);
+                    if (start..end).contains(&at) {
+                        let (index, stored, found) = found.unwrap();
+                        assert_eq!((index, stored ^ found), (at / WORD, flipped));
+                    } else {
+                        // A bit next to the range is none of its business.
+                        assert_eq!(found, None);
+                    }
+                }
+            }
+        }
     }
 }

@@ -5,11 +5,10 @@
 use core::ops::Range;
 use core::sync::atomic::AtomicUsize;
 
-use super::checksum::WORD;
 use super::lock::WriterGuard;
 use super::statistics::count_alone;
 use super::view::{Manner, Source};
-use super::words::{Patch, load_bytes};
+use super::words::Span;
 use super::{AtomicMemoryOps, ChecksumTable, Found, IntegrityError};
 use crate::{LittleEndian, Provider, VerificationLevel};
 
@@ -25,6 +24,12 @@ impl CompareExchange for i32 {}
 impl CompareExchange for u64 {}
 impl CompareExchange for i64 {}
 
+/// Bytes that are made or copied at a time: what lies on the stack during a fill or a copy.
+const BUFFER: usize = 1024;
+
+/// The same for short ones, where clearing a large buffer would cost more than the rest.
+const SMALL_BUFFER: usize = 64;
+
 /// The caller's bytes, for the range that starts at `offset`.
 struct Bytes<'a> {
     offset: usize,
@@ -32,37 +37,45 @@ struct Bytes<'a> {
 }
 
 impl Source for Bytes<'_> {
+    const AT_A_TIME: usize = 1 << (usize::BITS - 1);
+
     #[inline]
-    fn fill<const K: usize>(&self, range: &Range<usize>, patch: &mut Patch<K>) {
-        let piece = range.start - self.offset..range.end - self.offset;
-        patch.set(&self.bytes[piece]);
+    fn bytes(&mut self, range: &Range<usize>) -> &[u8] {
+        &self.bytes[range.start - self.offset..range.end - self.offset]
     }
 }
 
 /// One byte again and again.
-struct Fill(u8);
+struct Fill<const N: usize> {
+    buffer: [u8; N],
+}
 
-impl Source for Fill {
+impl<const N: usize> Source for Fill<N> {
+    const AT_A_TIME: usize = N;
+
     #[inline]
-    fn fill<const K: usize>(&self, _range: &Range<usize>, patch: &mut Patch<K>) {
-        patch.fill(self.0);
+    fn bytes(&mut self, range: &Range<usize>) -> &[u8] {
+        &self.buffer[..range.len()]
     }
 }
 
 /// Bytes of the memory itself: those for `to` lie at `from`.
-struct Copy<'a> {
+struct Copy<'a, const N: usize> {
     data: &'a [AtomicUsize],
     from: usize,
     to: usize,
+    buffer: [u8; N],
 }
 
-impl Source for Copy<'_> {
+impl<const N: usize> Source for Copy<'_, N> {
+    const AT_A_TIME: usize = N;
+
     #[inline]
-    fn fill<const K: usize>(&self, range: &Range<usize>, patch: &mut Patch<K>) {
-        let mut buffer = [[0; WORD]; K];
-        let piece = &mut buffer.as_flattened_mut()[..range.len()];
-        load_bytes(self.data, range.start - self.to + self.from, piece);
-        patch.set(piece);
+    fn bytes(&mut self, range: &Range<usize>) -> &[u8] {
+        let from = range.start - self.to + self.from..range.end - self.to + self.from;
+        let bytes = &mut self.buffer[..range.len()];
+        Span::new(&from).load(self.data, bytes);
+        bytes
     }
 }
 
@@ -80,7 +93,7 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
         bytes: &[u8],
     ) -> Result<(), IntegrityError> {
         let range = self.writable(offset, bytes.len())?;
-        self.write_range(&range, &Bytes { offset, bytes })
+        self.write_range(&range, &mut Bytes { offset, bytes })
     }
 
     /// Writes `len` times the same byte. Otherwise as
@@ -90,7 +103,13 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
     /// As there.
     pub fn atomic_fill(&self, offset: usize, len: usize, byte: u8) -> Result<(), IntegrityError> {
         let range = self.writable(offset, len)?;
-        self.write_range(&range, &Fill(byte))
+        if len <= SMALL_BUFFER {
+            let buffer = [byte; SMALL_BUFFER];
+            self.write_range(&range, &mut Fill { buffer })
+        } else {
+            let buffer = [byte; BUFFER];
+            self.write_range(&range, &mut Fill { buffer })
+        }
     }
 
     /// Copies `len` bytes from offset `from` to offset `to`; the ranges may overlap. No other
@@ -110,12 +129,27 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
         let mut found = self.writers.lock();
         let level = self.enter()?;
         self.check_blocks(&mut found, level, &source)?;
-        let copy = Copy {
-            data: self.data(),
-            from,
-            to,
-        };
-        self.write_locked(&mut found, level, &target, &copy, to > from)
+        let data = self.data();
+        let backwards = to > from;
+        if len <= SMALL_BUFFER {
+            let buffer = [0; SMALL_BUFFER];
+            let mut copy = Copy {
+                data,
+                from,
+                to,
+                buffer,
+            };
+            self.write_locked(&mut found, level, &target, &mut copy, backwards)
+        } else {
+            let buffer = [0; BUFFER];
+            let mut copy = Copy {
+                data,
+                from,
+                to,
+                buffer,
+            };
+            self.write_locked(&mut found, level, &target, &mut copy, backwards)
+        }
     }
 
     /// Writes `new` at `offset` if the number there equals `current`; answers the number that was
@@ -134,17 +168,17 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
         let level = self.enter()?;
         self.check_blocks(&mut found, level, &range)?;
         let mut bytes = N::Bytes::default();
-        load_bytes(self.data(), offset, bytes.as_mut());
+        Span::new(&range).load(self.data(), bytes.as_mut());
         let before = N::from_bytes(bytes);
         if before != current {
             return Ok(Err(before));
         }
         let bytes = new.into_bytes();
-        let source = Bytes {
+        let mut source = Bytes {
             offset,
             bytes: bytes.as_ref(),
         };
-        self.write_locked(&mut found, level, &range, &source, false)?;
+        self.write_locked(&mut found, level, &range, &mut source, false)?;
         Ok(Ok(before))
     }
 
@@ -157,6 +191,7 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
     }
 
     /// The range, if it is inside the memory and nothing forbids to write it.
+    #[inline]
     fn writable(&self, offset: usize, len: usize) -> Result<Range<usize>, IntegrityError> {
         let range = self.blocks.check(offset, len)?;
         match self.provider.first_refusal(range.clone(), true) {
@@ -168,7 +203,7 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
     fn write_range(
         &self,
         range: &Range<usize>,
-        source: &impl Source,
+        source: &mut impl Source,
     ) -> Result<(), IntegrityError> {
         let mut found = self.writers.lock();
         let level = self.enter()?;
@@ -180,7 +215,7 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
         found: &mut WriterGuard<'_, Found>,
         level: VerificationLevel,
         range: &Range<usize>,
-        source: &impl Source,
+        source: &mut impl Source,
         backwards: bool,
     ) -> Result<(), IntegrityError> {
         if range.is_empty() {
