@@ -17,7 +17,12 @@ const LAYERS: [&[&str]; 5] = [
     &["wasm-arena-os"],
     &["arena-heap"],
     &["wasm-arena"],
-    &["wasm-arena-wasmtime", "wasm-arena-wasmi", "wasm-arena-capi"],
+    &[
+        "wasm-arena-wasmtime",
+        "wasm-arena-wasmi",
+        "wasm-arena-spacewasm",
+        "wasm-arena-capi",
+    ],
     &["wasm-arena-cli"],
 ];
 
