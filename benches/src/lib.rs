@@ -10,19 +10,24 @@
 //! batches of one round: whatever else the machine does meanwhile, it does to neighbours alike. A
 //! ratio in a report is the median of the rounds' ratios, with its quartiles.
 //!
-//! The peers, and the groups that need them, are in the program; it takes the feature `peers`.
+//! The groups are in two programs, each behind the feature of its peers: `engines` (Wasmtime) and
+//! `libraries` (allocators, checksums).
 #![forbid(unsafe_code)]
 #![allow(clippy::std_instead_of_alloc, reason = "a program has std")]
 
 mod machine;
 mod numbers;
 mod process;
+mod program;
 mod race;
 mod report;
 mod table;
+mod threads;
 
 pub use machine::Machine;
 pub use numbers::{Spread, Tail, geometric_mean};
 pub use process::{AddressSpace, PageFaults};
+pub use program::{Group, Setting, main, results};
 pub use race::{Contender, Effort, Measured, race, timed};
 pub use report::{Aim, Case, Limit, Mode, Report, Row};
+pub use threads::on_threads;

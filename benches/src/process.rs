@@ -57,19 +57,19 @@ impl AddressSpace {
     /// The system does not tell.
     pub fn now() -> Result<Self, String> {
         let text = read("/proc/self/status")?;
-        let bytes = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name));
-            let count = line.and_then(|line| line.trim().strip_suffix(" kB"));
-            count
-                .and_then(|count| count.parse::<u64>().ok())
-                .map(|count| count * 1024)
-                .ok_or_else(|| format!("/proc/self/status: no `{name}`"))
-        };
         Ok(Self {
-            mapped: bytes("VmSize:")?,
-            resident: bytes("VmRSS:")?,
-            page_tables: bytes("VmPTE:")?,
+            mapped: bytes(&text, "VmSize:")?,
+            resident: bytes(&text, "VmRSS:")?,
+            page_tables: bytes(&text, "VmPTE:")?,
         })
+    }
+
+    /// The most that was ever in memory, or since `5` was written to `/proc/self/clear_refs`.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn peak_resident() -> Result<u64, String> {
+        bytes(&read("/proc/self/status")?, "VmHWM:")
     }
 
     /// What was added since an earlier reading; what went away counts as nothing.
@@ -81,6 +81,16 @@ impl AddressSpace {
             page_tables: self.page_tables.saturating_sub(earlier.page_tables),
         }
     }
+}
+
+/// A line of `/proc/self/status`, in bytes.
+fn bytes(status: &str, name: &str) -> Result<u64, String> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let count = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    count
+        .and_then(|count| count.parse::<u64>().ok())
+        .map(|count| count * 1024)
+        .ok_or_else(|| format!("/proc/self/status: no `{name}`"))
 }
 
 pub(crate) fn read(path: &str) -> Result<String, String> {

@@ -3,6 +3,34 @@
 use crate::tasks::Failure;
 use crate::{command, place};
 
+/// A program that measures, and its groups.
+struct Program {
+    name: &'static str,
+    /// The feature of its peers.
+    feature: &'static str,
+    groups: &'static [&'static str],
+}
+
+const PROGRAMS: [Program; 2] = [
+    Program {
+        name: "bench-engines",
+        feature: "engines",
+        groups: &[
+            "churn",
+            "churn-sweep",
+            "churn-heavy",
+            "churn-threads",
+            "churn-data",
+            "churn-space",
+        ],
+    },
+    Program {
+        name: "bench-libraries",
+        feature: "libraries",
+        groups: &["integrity", "heap"],
+    },
+];
+
 /// What a run is to be.
 #[derive(Debug, PartialEq, Eq, Default)]
 struct Wanted {
@@ -37,23 +65,40 @@ fn parse(words: &[String]) -> Result<Wanted, String> {
         match word.as_str() {
             "--quick" | "--test" if wanted.mode.is_none() => wanted.mode = Some(word.clone()),
             "--quick" | "--test" => return Err("either `--quick` or `--test`".to_owned()),
-            option if option.starts_with('-') => return Err(format!("no option `{option}`")),
-            group => wanted.groups.push(group.to_owned()),
+            group => {
+                let mut known = PROGRAMS.iter().flat_map(|program| program.groups);
+                if !known.any(|name| *name == group) {
+                    let names: Vec<_> = PROGRAMS.iter().map(|one| one.groups.join(", ")).collect();
+                    return Err(format!("`{group}`? The groups are {}", names.join(", ")));
+                }
+                wanted.groups.push(group.to_owned());
+            }
         }
     }
     Ok(wanted)
 }
 
 fn measure(wanted: &Wanted) -> Result<(), String> {
-    command::run(command::cargo("build").args([
-        "--release",
-        "--locked",
-        "--package=wasm-arena-benches",
-        "--bin=wasm-arena-benches",
-        "--features=peers",
-    ]))?;
-    let mut program = command::program(&place::target().join("release/wasm-arena-benches"));
-    command::run(program.args(&wanted.groups).args(&wanted.mode))
+    for program in PROGRAMS {
+        let groups: Vec<_> = program
+            .groups
+            .iter()
+            .filter(|name| wanted.groups.is_empty() || wanted.groups.iter().any(|g| g == *name))
+            .collect();
+        if groups.is_empty() {
+            continue;
+        }
+        command::run(command::cargo("build").args([
+            "--release",
+            "--locked",
+            "--package=wasm-arena-benches",
+            &format!("--bin={}", program.name),
+            &format!("--features={}", program.feature),
+        ]))?;
+        let built = place::target().join("release").join(program.name);
+        command::run(command::program(&built).args(groups).args(&wanted.mode))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -78,6 +123,6 @@ mod tests {
         };
         assert_eq!(parsed(&["churn", "--quick", "heap"]), Ok(wanted));
         assert!(parsed(&["--quick", "--test"]).is_err());
-        assert!(parsed(&["--fast"]).is_err());
+        assert!(parsed(&["--fast"]).unwrap_err().contains("churn-heavy"));
     }
 }

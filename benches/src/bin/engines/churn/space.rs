@@ -1,10 +1,9 @@
 //! `churn-space`: what a thousand guests that are alive take of address space and of memory.
 
-use benches::{AddressSpace, Aim, Report};
+use benches::{AddressSpace, Aim, Group, Report, Setting};
 
 use super::guest::Guest;
-use crate::Setting;
-use crate::groups::Group;
+
 use crate::peers::{Kind, Options, Runtime};
 
 pub(crate) const GROUP: Group = Group {
@@ -21,7 +20,7 @@ const GUESTS: usize = 1000;
 const TOUCHED: u32 = 4 << 10;
 const MIB: f64 = 1_048_576.0;
 
-fn run(_setting: &Setting, report: &mut Report) -> Result<(), String> {
+fn run(_setting: Setting, report: &mut Report) -> Result<(), String> {
     for kind in Kind::ALL {
         let before = AddressSpace::now()?;
         let runtime = Runtime::new(kind, &Options::for_pages(1))?;

@@ -1,12 +1,11 @@
 //! `churn-heavy`: one guest in 256 writes half of its memory, the others a page. What it made
 //! resident must neither slow the others down nor stay for good.
 
-use benches::{Aim, Case, Contender, Effort, Report, race};
+use benches::{Aim, Case, Contender, Effort, Group, Report, Setting, race};
 
 use super::FLOOR;
 use super::guest::{Floor, Guest};
-use crate::Setting;
-use crate::groups::Group;
+
 use crate::peers::{Kind, Options, Runtime};
 
 pub(crate) const GROUP: Group = Group {
@@ -30,7 +29,7 @@ fn touched(guest: u32) -> u32 {
     if guest == 0 { HEAVY } else { LIGHT }
 }
 
-fn run(setting: &Setting, report: &mut Report) -> Result<(), String> {
+fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
     let mut options = Options::for_pages(PAGES);
     options.cache_max_bytes = LIMIT;
     let mut bare = Floor::new(HEAVY)?;

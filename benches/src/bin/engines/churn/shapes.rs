@@ -1,11 +1,12 @@
 //! `churn` and `churn-sweep`: one guest after the other, by size of memory and by what is touched.
 
-use benches::{Aim, Case, Effort, Measured, Mode, Report, Spread, geometric_mean, race};
+use benches::{
+    Aim, Case, Effort, Group, Measured, Mode, Report, Setting, Spread, geometric_mean, race,
+};
 
 use super::guest::{Floor, Guest, Shape};
 use super::{FLOOR, contender, floor};
-use crate::Setting;
-use crate::groups::Group;
+
 use crate::peers::{Kind, Options, Runtime};
 
 pub(crate) const GROUP: Group = Group {
@@ -102,7 +103,7 @@ fn mean(ratios: &[Spread]) -> Spread {
     }
 }
 
-fn run(setting: &Setting, report: &mut Report) -> Result<(), String> {
+fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
     let mut results = Vec::new();
     for shape in SHAPES {
         let measured = measure(shape, setting.effort)?;
@@ -172,7 +173,7 @@ fn aims(kind: Kind, results: &[(Shape, Vec<Measured>)]) -> Vec<Aim> {
     aims
 }
 
-fn run_sweep(setting: &Setting, report: &mut Report) -> Result<(), String> {
+fn run_sweep(setting: Setting, report: &mut Report) -> Result<(), String> {
     let shapes = match setting.mode {
         Mode::Test => &SWEPT[..2],
         Mode::Quick | Mode::Full => &SWEPT[..],

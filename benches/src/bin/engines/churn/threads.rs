@@ -1,15 +1,14 @@
 //! `churn-threads`: two threads, each with guests of its own on one engine.
 
 use core::time::Duration;
-use std::sync::Barrier;
-use std::thread;
 
-use benches::{Aim, Case, Contender, Effort, Measured, Mode, Report, Spread, race};
+use benches::{
+    Aim, Case, Contender, Effort, Group, Measured, Mode, Report, Setting, Spread, on_threads, race,
+};
 
 use super::FLOOR;
 use super::guest::{Floor, Guest, Shape};
-use crate::Setting;
-use crate::groups::Group;
+
 use crate::peers::{Kind, Options, Runtime};
 
 pub(crate) const GROUP: Group = Group {
@@ -33,35 +32,6 @@ const KINDS: [Kind; 6] = [
     Kind::PoolingPageScan,
 ];
 
-/// Runs `cycles` of what `make` makes, on each of so many threads at once; the mean of their times.
-fn on_threads<C: FnMut() -> Result<(), String>>(
-    threads: usize,
-    cycles: u64,
-    make: impl Fn() -> Result<C, String> + Sync,
-) -> Result<Duration, String> {
-    let barrier = Barrier::new(threads);
-    let work = || {
-        let mut cycle = make()?;
-        // What a thread does for the first time is not the guests' cost.
-        let ready = (0..32).try_for_each(|_| cycle());
-        barrier.wait();
-        ready?;
-        benches::timed(cycles, cycle)
-    };
-    let times: Vec<Result<Duration, String>> = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let own = work();
-        let joined = others.into_iter().map(|thread| {
-            thread
-                .join()
-                .unwrap_or_else(|_| Err("a thread panicked".to_owned()))
-        });
-        joined.chain([own]).collect()
-    });
-    let total = times.into_iter().sum::<Result<Duration, String>>()?;
-    Ok(total / u32::try_from(threads).unwrap_or(1))
-}
-
 fn name(contender: &str, threads: usize) -> String {
     match threads {
         1 => contender.to_owned(),
@@ -69,7 +39,7 @@ fn name(contender: &str, threads: usize) -> String {
     }
 }
 
-fn run(setting: &Setting, report: &mut Report) -> Result<(), String> {
+fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
     for shape in SHAPES {
         let measured = measure(shape, setting)?;
         let find = |contender: &str, threads| {
@@ -107,7 +77,7 @@ fn differences(one: &Measured, floor: &Measured) -> Vec<f64> {
     rounds.map(|(one, floor)| one - floor).collect()
 }
 
-fn measure(shape: Shape, setting: &Setting) -> Result<Vec<Measured>, String> {
+fn measure(shape: Shape, setting: Setting) -> Result<Vec<Measured>, String> {
     let options = Options::for_pages(shape.pages);
     let mut guests = Vec::new();
     for kind in KINDS {

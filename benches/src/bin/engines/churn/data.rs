@@ -1,12 +1,11 @@
 //! `churn-data`: guests with half a mebibyte of data segments, which Wasmtime's own memories map
 //! instead of copying.
 
-use benches::{Aim, Case, Report, race};
+use benches::{Aim, Case, Group, Report, Setting, race};
 
 use super::guest::{Floor, Guest};
 use super::{FLOOR, contender, floor};
-use crate::Setting;
-use crate::groups::Group;
+
 use crate::peers::{Kind, Options, Runtime};
 
 pub(crate) const GROUP: Group = Group {
@@ -24,7 +23,7 @@ const PAGES: u32 = 16;
 const DATA: u32 = 512 << 10;
 const TOUCHED: u32 = 64 << 10;
 
-fn run(setting: &Setting, report: &mut Report) -> Result<(), String> {
+fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
     let options = Options::for_pages(PAGES);
     let mut bare = Floor::new(TOUCHED)?;
     let mut guests = Vec::new();

@@ -1,0 +1,68 @@
+//! The heaps that have no lock, as allocators of one thread.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::RefCell;
+use core::mem::MaybeUninit;
+use core::ptr::{self, NonNull};
+
+use arena_heap::ArenaHeap;
+use os::OsPages;
+use rlsf::Tlsf;
+
+/// Ours, for one owner.
+pub(super) struct OwnedArena(RefCell<ArenaHeap<OsPages>>);
+
+impl OwnedArena {
+    pub(super) const fn new() -> Self {
+        Self(RefCell::new(ArenaHeap::new(OsPages::new())))
+    }
+}
+
+// SAFETY: blocks are the heap's, which keeps them apart, aligned, and as large as asked.
+unsafe impl GlobalAlloc for OwnedArena {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let block = self.0.borrow_mut().allocate(layout);
+        block.map_or(ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
+        let Some(block) = NonNull::new(block) else {
+            return;
+        };
+        // SAFETY: the caller's promise: a block of this heap, not used again.
+        let freed = unsafe { self.0.borrow_mut().deallocate(block) };
+        freed.expect("a block in use can be freed");
+    }
+}
+
+type Levels = Tlsf<'static, usize, usize, { usize::BITS as usize }, { usize::BITS as usize }>;
+
+/// The allocator of the crate `rlsf`, over one piece of memory.
+pub(super) struct OwnedRlsf(RefCell<Levels>);
+
+impl OwnedRlsf {
+    /// More than any trace needs at once. The memory is never given back.
+    const POOL: usize = 256 << 20;
+
+    pub(super) fn new() -> Self {
+        let mut levels = Levels::new();
+        let pool: Box<[MaybeUninit<u8>]> = Box::new_uninit_slice(Self::POOL);
+        levels.insert_free_block(Box::leak(pool));
+        Self(RefCell::new(levels))
+    }
+}
+
+// SAFETY: blocks are the allocator's, which keeps them apart, aligned, and as large as asked.
+unsafe impl GlobalAlloc for OwnedRlsf {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let block = self.0.borrow_mut().allocate(layout);
+        block.map_or(ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if let Some(block) = NonNull::new(block) {
+            // SAFETY: the caller's promise: a block of this heap with that alignment, not used again.
+            unsafe { self.0.borrow_mut().deallocate(block, layout.align()) }
+        }
+    }
+}

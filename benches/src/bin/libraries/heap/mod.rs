@@ -1,0 +1,174 @@
+//! `heap`: small blocks, beside general-purpose and real-time allocators.
+
+mod footprint;
+mod heaps;
+mod player;
+mod trace;
+
+use core::alloc::GlobalAlloc;
+use std::alloc::System;
+
+use arena_heap::SharedArenaHeap;
+use benches::{
+    Aim, Case, Contender, Group, Measured, Report, Setting, Spread, on_threads, race, timed,
+};
+use mimalloc::MiMalloc;
+use os::{OsPages, RawLock};
+use rlsf::GlobalTlsf;
+use talc::source::GlobalAllocSource;
+use talc::{TalcCell, TalcLock};
+
+use heaps::{OwnedArena, OwnedRlsf};
+use player::Player;
+use trace::{Event, Pattern};
+
+pub(crate) use footprint::child;
+
+pub(crate) const GROUP: Group = Group {
+    name: "heap",
+    notes: &[
+        "an operation: one call, either of allocate or of free, from a trace that is the same for \
+         all: sizes 16 B to 64 KiB, evenly over the powers of two; phases: small ones up to 512 B",
+        "all but those without a lock may be shared between threads; talc takes the lock of \
+         arena-heap, and its memory from glibc; rlsf without a lock has 256 MiB beforehand",
+        "two threads: each plays a trace of its own on the same heap; the mean of their times",
+        "footprint: greatest resident size of a process of its own that writes to every host page \
+         it gets, less what it had before, over the most bytes alive at once",
+        "checked: a mark in every block is still there when it is freed",
+    ],
+    run,
+};
+
+const OURS: &str = "arena-heap";
+const OURS_ALONE: &str = "arena-heap, no lock";
+
+fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
+    for pattern in Pattern::ALL {
+        let events = pattern.events(1);
+        let measured = alone(&events, setting)?;
+        let case = Case::new(
+            &format!("{}, one thread", pattern.name()),
+            "rlsf",
+            &measured,
+        )?;
+        report.cases.push(case);
+        report.aims.extend(aims_alone(pattern, &measured)?);
+    }
+    for pattern in [Pattern::Random, Pattern::Phases] {
+        let measured = together(pattern, setting)?;
+        let case = Case::new(
+            &format!("{}, two threads", pattern.name()),
+            "rlsf",
+            &measured,
+        )?;
+        report.cases.push(case);
+        report.aims.push(aim_together(pattern, &measured)?);
+    }
+    footprint::measure(report)
+}
+
+fn playing<'h>(name: &str, heap: &'h impl GlobalAlloc, events: &'h [Event]) -> Contender<'h> {
+    let mut player = Player::new(heap, events);
+    Contender::new(name, move |calls| timed(calls, || player.step()))
+}
+
+fn alone(events: &[Event], setting: Setting) -> Result<Vec<Measured>, String> {
+    let arena = SharedArenaHeap::new(OsPages::new());
+    let talc = TalcLock::<RawLock, _>::new(GlobalAllocSource::new(System));
+    let rlsf: GlobalTlsf = GlobalTlsf::new();
+    let arena_alone = OwnedArena::new();
+    let talc_alone = TalcCell::new(GlobalAllocSource::new(System));
+    let rlsf_alone = OwnedRlsf::new();
+    let mut contenders = [
+        playing(OURS, &arena, events),
+        playing("talc", &talc, events),
+        playing("rlsf", &rlsf, events),
+        playing("glibc", &System, events),
+        playing("mimalloc", &MiMalloc, events),
+        playing(OURS_ALONE, &arena_alone, events),
+        playing("talc, no lock", &talc_alone, events),
+        playing("rlsf, no lock", &rlsf_alone, events),
+    ];
+    race(&mut contenders, setting.effort)
+}
+
+fn find<'m>(measured: &'m [Measured], name: &str) -> Result<&'m Measured, String> {
+    let found = measured.iter().find(|one| one.name == name);
+    found.ok_or_else(|| format!("nobody is called {name}"))
+}
+
+fn aims_alone(pattern: Pattern, measured: &[Measured]) -> Result<Vec<Aim>, String> {
+    let mut aims = Vec::new();
+    for (ours, peers) in [
+        (OURS, ["talc", "rlsf"]),
+        (OURS_ALONE, ["talc, no lock", "rlsf, no lock"]),
+    ] {
+        let ours = find(measured, ours)?;
+        let [one, other] = [find(measured, peers[0])?, find(measured, peers[1])?];
+        let better = if one.time().median < other.time().median {
+            one
+        } else {
+            other
+        };
+        let what = format!("{}: {} to {}", pattern.name(), ours.name, better.name);
+        aims.push(Aim::ratio(what, ours.ratio(better)).at_most(1.0));
+    }
+    let tails = (find(measured, OURS)?.tail, find(measured, "rlsf")?.tail);
+    if let (Some(ours), Some(rlsf)) = tails {
+        let what = format!("{}: p99.99 of {OURS} to that of rlsf", pattern.name());
+        let ratio = ours.p99_99 / rlsf.p99_99;
+        aims.push(Aim::figure(what, ratio, "×").at_most(1.0));
+    }
+    Ok(aims)
+}
+
+fn together(pattern: Pattern, setting: Setting) -> Result<Vec<Measured>, String> {
+    let arena = SharedArenaHeap::new(OsPages::new());
+    let talc = TalcLock::<RawLock, _>::new(GlobalAllocSource::new(System));
+    let rlsf: GlobalTlsf = GlobalTlsf::new();
+    let events = pattern.events(1);
+    let mut contenders = Vec::new();
+    for threads in [1, 2] {
+        contenders.extend([
+            sharing(OURS, &arena, &events, threads),
+            sharing("talc", &talc, &events, threads),
+            sharing("rlsf", &rlsf, &events, threads),
+            sharing("glibc", &System, &events, threads),
+            sharing("mimalloc", &MiMalloc, &events, threads),
+        ]);
+    }
+    let mut effort = setting.effort.without_tail();
+    effort.rounds = effort.rounds.div_ceil(2);
+    // Long enough for both threads to run at once nearly all the time.
+    effort.batch *= 5;
+    race(&mut contenders, effort)
+}
+
+fn on(name: &str, threads: usize) -> String {
+    match threads {
+        1 => name.to_owned(),
+        _ => format!("{name}, {threads} threads"),
+    }
+}
+
+/// The same events on every thread, each with blocks of its own.
+fn sharing<'h, H: GlobalAlloc + Sync>(
+    name: &str,
+    heap: &'h H,
+    events: &'h [Event],
+    threads: usize,
+) -> Contender<'h> {
+    Contender::new(on(name, threads), move |calls| {
+        on_threads(threads, calls, || {
+            let mut player = Player::new(heap, events);
+            Ok(move || player.step())
+        })
+    })
+}
+
+fn aim_together(pattern: Pattern, measured: &[Measured]) -> Result<Aim, String> {
+    let two = find(measured, &on(OURS, 2))?;
+    let ratio: Spread = two.ratio(find(measured, OURS)?);
+    let what = format!("{}: {OURS}, two threads to one", pattern.name());
+    Ok(Aim::ratio(what, ratio).at_most(1.5))
+}
