@@ -11,7 +11,12 @@ struct Program {
     groups: &'static [&'static str],
 }
 
-const PROGRAMS: [Program; 2] = [
+const PROGRAMS: [Program; 3] = [
+    Program {
+        name: "bench-instructions",
+        feature: "instructions",
+        groups: &["instructions"],
+    },
     Program {
         name: "bench-engines",
         feature: "engines",
