@@ -22,10 +22,13 @@
 //! | `blocks`, `level` | bookkeeping that notices its own damage |
 //! | `table` | where checksums are kept |
 //! | `view` | what is done to blocks, without any synchronisation |
+//! | `remedy` | what puts a damaged block right |
 //! | `read`, `write`, `upkeep`, `growth` | the operations |
 //! | `self_test` | a test of the detectors |
+//! | `borrowed` | checksums of contents that somebody else owns, such as a guest that pauses |
 
 mod blocks;
+mod borrowed;
 mod checksum;
 mod error;
 mod growth;
@@ -34,6 +37,7 @@ mod level;
 mod lock;
 mod primitive;
 mod read;
+mod remedy;
 mod run;
 mod self_test;
 mod sequence;
@@ -50,6 +54,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::AtomicUsize;
 
 pub use blocks::MIN_BLOCK_SIZE;
+pub use borrowed::BorrowedChecksums;
 pub use error::{BookkeepingRecord, IntegrityError};
 pub use statistics::IntegrityStatistics;
 pub use table::{ChecksumEntry, ChecksumTable, InlineTable, MappedTable};

@@ -92,9 +92,9 @@ pub use effective::{
 };
 pub use error::AllocError;
 pub use integrity::{
-    AtomicMemoryOps, BookkeepingRecord, ChecksumEntry, ChecksumTable, CompareExchange,
-    DEFAULT_TABLE_ENTRIES, InlineTable, IntegrityError, IntegrityStatistics, MIN_BLOCK_SIZE,
-    MappedTable, ScrubReport,
+    AtomicMemoryOps, BookkeepingRecord, BorrowedChecksums, ChecksumEntry, ChecksumTable,
+    CompareExchange, DEFAULT_TABLE_ENTRIES, InlineTable, IntegrityError, IntegrityStatistics,
+    MIN_BLOCK_SIZE, MappedTable, ScrubReport,
 };
 pub use linear_memory::{LinearMemory, LittleEndian};
 pub use no_std_provider::{NoStdAllocator, NoStdProvider};

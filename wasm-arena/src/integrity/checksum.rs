@@ -16,7 +16,7 @@
 use core::sync::atomic::AtomicUsize;
 
 use super::hardware::{self, wide};
-use super::run::{Bytes, Exchanged, In, Loaded, Out, Run, Word};
+use super::run::{Bytes, Exchanged, In, Loaded, Out, Run, Shown, Word};
 
 /// The divisor of CRC-32C, without its highest term, reversed.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
@@ -127,6 +127,12 @@ fn shift_in_software(mut remainder: u32, bytes: usize) -> u32 {
 #[inline]
 pub(super) fn update(state: u32, word: usize) -> u32 {
     or_narrow(state, Err(Word(Some(word))))
+}
+
+/// The state after words that the caller shows.
+#[inline]
+pub(super) fn sum_shown(state: u32, words: &[Bytes]) -> u32 {
+    or_narrow(state, Err(Shown(words)))
 }
 
 /// The state after the words of a memory.

@@ -67,6 +67,27 @@ pub enum IntegrityError {
     },
     /// The table has no room for a single checksum.
     NoTable,
+    /// The table has no room for the checksums of so many blocks.
+    TableTooSmall {
+        /// Entries it has.
+        entries: usize,
+        /// Blocks there are.
+        blocks: usize,
+    },
+    /// A size that blocks cannot have.
+    InvalidBlockSize {
+        /// What was asked for, in bytes.
+        block_size: usize,
+        /// The least that is accepted, which must be a power of two.
+        minimum: usize,
+    },
+    /// The contents are not as long as they were when their checksums were taken.
+    SizeChanged {
+        /// Bytes that have checksums.
+        covered: usize,
+        /// Bytes there are.
+        size: usize,
+    },
     /// The second copy is smaller than the memory.
     MirrorTooSmall {
         /// Size of the copy, in bytes.
@@ -170,6 +191,21 @@ impl fmt::Display for IntegrityError {
                 "{len} bytes at {address:#x} are no whole words of {word} bytes"
             ),
             Self::NoTable => f.write_str("the table has no room for a checksum"),
+            Self::TableTooSmall { entries, blocks } => write!(
+                f,
+                "a table of {entries} entries is too small for {blocks} blocks"
+            ),
+            Self::InvalidBlockSize {
+                block_size,
+                minimum,
+            } => write!(
+                f,
+                "a block cannot have {block_size} bytes: only powers of two from {minimum} on"
+            ),
+            Self::SizeChanged { covered, size } => write!(
+                f,
+                "the memory has {size} bytes now and had {covered} when its checksums were taken"
+            ),
             Self::MirrorTooSmall { mirror, size } => write!(
                 f,
                 "a second copy of {mirror} bytes is too small for a memory of {size} bytes"

@@ -7,6 +7,7 @@
 //! | run | words seen | on the way |
 //! |---|---|---|
 //! | [`Word`] | one | |
+//! | [`Shown`] | the caller's | |
 //! | [`Loaded`] | those of the memory | |
 //! | [`In`] | the caller's | are stored into the memory |
 //! | [`Exchanged`] | the memory's, exclusive-or the caller's | the caller's are stored into the memory |
@@ -52,6 +53,28 @@ impl Run for Word {
 
     fn words(self) -> impl Iterator<Item = usize> {
         self.0.into_iter()
+    }
+}
+
+/// The caller's words.
+#[derive(Debug)]
+pub(super) struct Shown<'a>(pub(super) &'a [Bytes]);
+
+impl Run for Shown<'_> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline]
+    fn split_at(self, words: usize) -> (Self, Self) {
+        let (first, rest) = self.0.split_at(words);
+        (Self(first), Self(rest))
+    }
+
+    #[inline]
+    fn words(self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|&bytes| usize::from_ne_bytes(bytes))
     }
 }
 

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use super::blocks::{Block, Blocks};
 use super::checksum::{self, WORD};
+use super::remedy::{Remedy, remedy};
 use super::table::Records;
 use super::words::{self, Span, words_of};
 use super::{ChecksumEntry, IntegrityError};
@@ -138,38 +139,30 @@ impl<'a> View<'a> {
         let records = entry.get(block.number);
         let computed = self.sum_of_data(block);
         let of_mirror = self.mirror.map(|mirror| Self::sum(mirror, block));
-        let recorded = |sum: u32| sum == records.first || sum == records.second;
         let mut found = damage(block, computed, records);
-        if records.agree() && computed == records.first {
-            let Err(error) = self.check_all(block) else {
-                return Ok(None);
-            };
-            self.copy_block(block, self.data, self.mirror);
-            // Believed only when seen, here and below: a stuck bit cannot be repaired.
-            return Ok(Some(match self.check_all(block) {
-                Ok(()) => repaired(error),
-                Err(_) => error,
-            }));
-        } else if !records.agree() && (recorded(computed) || of_mirror == Some(computed)) {
-            // The data is vouched for by a record or by its copy; both records are not.
-            entry.set(block.number, Records::of(computed));
-        } else if let Some(sum) = of_mirror.filter(|&sum| recorded(sum)) {
-            if !records.agree() {
-                found = IntegrityError::BlockDamaged {
-                    block: block.number,
-                    offset: block.bytes.start,
-                    len: block.bytes.len(),
-                    stored: sum,
-                    computed,
-                    repaired: false,
+        match remedy(computed, of_mirror, records) {
+            Remedy::CopyToMirror => {
+                let Err(error) = self.check_all(block) else {
+                    return Ok(None);
                 };
+                self.copy_block(block, self.data, self.mirror);
+                // Believed only when seen, here and below: a stuck bit cannot be repaired.
+                return Ok(Some(match self.check_all(block) {
+                    Ok(()) => repaired(error),
+                    Err(_) => error,
+                }));
             }
-            if let Some(mirror) = self.mirror {
-                self.copy_block(block, mirror, Some(self.data));
+            Remedy::Record(sum) => entry.set(block.number, Records::of(sum)),
+            Remedy::CopyFromMirror(sum) => {
+                if !records.agree() {
+                    found = damage(block, computed, Records::of(sum));
+                }
+                if let Some(mirror) = self.mirror {
+                    self.copy_block(block, mirror, Some(self.data));
+                }
+                entry.set(block.number, Records::of(sum));
             }
-            entry.set(block.number, Records::of(sum));
-        } else {
-            return Ok(Some(found));
+            Remedy::None => return Ok(Some(found)),
         }
         Ok(Some(match self.check(block, true) {
             Ok(()) => repaired(found),
@@ -298,7 +291,7 @@ impl<'a> View<'a> {
 }
 
 impl Records {
-    const fn of(sum: u32) -> Self {
+    pub(super) const fn of(sum: u32) -> Self {
         Self {
             first: sum,
             second: sum,
@@ -307,7 +300,7 @@ impl Records {
 }
 
 /// What is wrong with a block whose checksum and records are not all the same.
-fn damage(block: &Block, computed: u32, records: Records) -> IntegrityError {
+pub(super) fn damage(block: &Block, computed: u32, records: Records) -> IntegrityError {
     if records.agree() {
         IntegrityError::BlockDamaged {
             block: block.number,
@@ -329,7 +322,7 @@ fn damage(block: &Block, computed: u32, records: Records) -> IntegrityError {
     }
 }
 
-const fn repaired(mut found: IntegrityError) -> IntegrityError {
+pub(super) const fn repaired(mut found: IntegrityError) -> IntegrityError {
     if let IntegrityError::BlockDamaged { repaired, .. }
     | IntegrityError::ChecksumDamaged { repaired, .. }
     | IntegrityError::MirrorDamaged { repaired, .. } = &mut found
