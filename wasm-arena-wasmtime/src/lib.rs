@@ -101,10 +101,17 @@
 //! - **Tables and instances** are Wasmtime's own, not from the arenas.
 //! - **Threads.** Stores on any number of threads may share one engine; making and ending memories
 //!   takes the arenas' lock for a few dozen instructions.
-//! - **Async, epochs, fuel, the component model** are not affected: a memory is a memory. Fiber
-//!   stacks are Wasmtime's own.
+//! - **Async, epochs, fuel, the component model** are not affected: a memory is a memory, inside a
+//!   component too. Fiber stacks are Wasmtime's own.
 //! - **A refused growth** is -1 for the guest. [`MemoryRecord::last_refusal`] tells the host why.
 //! - **Ending.** A store's memories end with the store.
+//! - **Contents.** Verification levels of memory options are about the allocator. What a guest's
+//!   memory holds is watched by a [`MemoryGuard`], while the guest does not run.
+//!
+//! # Features
+//! | feature | effect | default |
+//! |---|---|---|
+//! | `call-hook` | `GuardedCalls`: guards that work by themselves at every call. Wasmtime then asks at each change between guest and host whether there is a hook | off |
 //!
 //! # Costs
 //! Making a memory: no system call if a kept region of the shape fits, otherwise two to five, and
@@ -115,6 +122,7 @@ mod bridge;
 #[cfg(test)]
 mod creator_tests;
 mod error;
+mod guard;
 mod memories;
 mod memory;
 mod options;
@@ -123,6 +131,9 @@ mod request;
 mod strategy;
 
 pub use error::MemoryError;
+pub use guard::{DEFAULT_GUARD_BLOCK_SIZE, GuardError, GuardStatistics, MemoryGuard};
+#[cfg(feature = "call-hook")]
+pub use guard::{GuardedCallError, GuardedCalls};
 pub use memories::ArenaMemories;
 pub use record::MemoryRecord;
 pub use strategy::{Strategy, UnknownStrategy};
@@ -132,3 +143,9 @@ pub use strategy::{Strategy, UnknownStrategy};
 #[doc = include_str!("../../README.md")]
 #[derive(Debug)]
 pub struct Readme;
+
+/// Those of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/wasmtime.md")]
+#[derive(Debug)]
+pub struct Guide;

@@ -174,6 +174,19 @@ pub enum IntegrityError {
     Growth(AllocError),
 }
 
+impl IntegrityError {
+    /// Whether this is damage that was put right.
+    #[must_use]
+    pub const fn is_repaired(&self) -> bool {
+        matches!(
+            self,
+            Self::BlockDamaged { repaired: true, .. }
+                | Self::ChecksumDamaged { repaired: true, .. }
+                | Self::MirrorDamaged { repaired: true, .. }
+        )
+    }
+}
+
 impl fmt::Display for IntegrityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outcome = |repaired: bool| if repaired { ", repaired" } else { "" };

@@ -217,7 +217,7 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
             };
             self.note(guard, damage);
             let first = *first.get_or_insert(damage);
-            if !is_repaired(&damage) {
+            if !damage.is_repaired() {
                 return Ok(Some((first, false)));
             }
         }
@@ -246,13 +246,4 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
         self.counters.count_damage(&damage);
         guard.last = Some(damage);
     }
-}
-
-const fn is_repaired(damage: &IntegrityError) -> bool {
-    matches!(
-        damage,
-        IntegrityError::BlockDamaged { repaired: true, .. }
-            | IntegrityError::ChecksumDamaged { repaired: true, .. }
-            | IntegrityError::MirrorDamaged { repaired: true, .. }
-    )
 }
