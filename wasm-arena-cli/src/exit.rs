@@ -15,6 +15,10 @@ pub(crate) const NOT_WRITTEN: u8 = 128;
 /// The guest was stopped by a trap: what a shell shows for a native program that aborts.
 pub(crate) const TRAPPED: u8 = 134;
 
+/// The guest's memory was changed while no guest ran: what a shell shows for a native program whose
+/// memory the hardware reports as damaged.
+pub(crate) const DAMAGED: u8 = 135;
+
 /// The table of exit codes, for `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
@@ -22,7 +26,8 @@ Exit codes:
   126    the module could not be started: not found, damaged, import missing, memory refused
   127    wrong options or arguments
   128    the guest ended with 0, but the report or its results could not be written
-  134    the guest was stopped by a trap";
+  134    the guest was stopped by a trap
+  135    the guest's memory was found damaged (--verify full, critical)";
 
 /// Why nothing (more) can be done, in one line.
 #[derive(Debug)]

@@ -3,10 +3,12 @@
 //! ```text
 //!   options ─▶ system ─▶ module ─▶ guest runs ─▶ memories released ─▶ explanation, report
 //!      │                   │           │
-//!      └── a wrong one     └── no      └── trap: explained, exit code 134
-//!          ends here           module: one line, exit code 126; the report file says so too
+//!      └── a wrong one     └── no      ├── trap: explained, exit code 134
+//!          ends here           module: └── damaged memory: named, exit code 135
+//!                              one line, exit code 126; the report file says so too
 //! ```
 
+mod contents;
 mod guest;
 mod invoke;
 mod module;
@@ -46,6 +48,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
             ended: Ended::NotStarted(failure),
             time: Time::default(),
             memories: Vec::new(),
+            contents: None,
         },
     };
     let arenas = system.finish();
@@ -53,6 +56,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
         ended,
         time,
         memories,
+        contents,
     } = execution;
 
     let (code, outcome) = conclude(ended, &memories);
@@ -71,6 +75,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
         outcome,
         time,
         memories,
+        contents,
         arenas,
     };
     // A guest that never started gets one line on stderr and no more.
@@ -111,6 +116,11 @@ fn conclude(ended: Ended, memories: &[report::Memory]) -> (u8, Outcome) {
             exit::complain(trap.to_text(memories).trim_end());
             let message = trap.message.clone();
             (code, outcome("trapped", code, Some(message), Some(trap)))
+        }
+        Ended::Damaged(message) => {
+            let code = exit::DAMAGED;
+            exit::complain(&message);
+            (code, outcome("damaged", code, Some(message), None))
         }
         Ended::NotStarted(failure) => {
             exit::complain(&failure.message);

@@ -271,6 +271,9 @@ fn help_tells_the_exit_codes_and_every_option() {
         "127",
         "128",
         "134",
+        "135",
+        "--repeat",
+        "--pause",
         "64k",
     ] {
         assert!(help.stdout.contains(expected), "{expected}");

@@ -195,6 +195,9 @@ fn wrong_options_say_what_is_right() {
         ),
         (&["--report-file", "/"], "cannot be written"),
         (&["--report", "none", "--report-file", "x"], "--report-file"),
+        (&["--repeat", "3"], "--invoke"),
+        (&["--invoke", "f", "--repeat", "0"], "--repeat"),
+        (&["--invoke", "f", "--pause", "1"], "--repeat"),
         (&["--system", "stock", "--lifo"], "--lifo does not apply"),
         (
             &["--system", "stock", "--budget", "1g"],

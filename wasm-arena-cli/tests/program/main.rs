@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+#[cfg(target_os = "linux")]
+mod damage;
 mod errors;
 mod invoke;
 mod report;

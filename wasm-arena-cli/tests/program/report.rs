@@ -57,6 +57,8 @@ fn every_documented_key_appears_and_no_other() {
         let text = fs::read_to_string(&path).unwrap();
         keys(&serde_json::from_str(&text).unwrap(), "", &mut found);
     }
+    #[cfg(target_os = "linux")]
+    keys(&crate::damage::report_of_damage(), "", &mut found);
     assert_eq!(found, documented());
 }
 

@@ -2,16 +2,18 @@
 
 use core::fmt::Display;
 use core::num::NonZeroUsize;
+use core::time::Duration;
 use std::time::Instant;
 
 use wasmtime::{Config, Engine, ExternType, Instance, Linker, Module, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
+use super::contents::Watch;
 use super::invoke;
 use super::module::GuestModule;
 use super::options::{RunOptions, SystemName};
-use super::report::{Memory, Time};
+use super::report::{Contents, Memory, Time};
 use super::stock::StoreWatch;
 use super::system::MemorySystem;
 use super::trap::{FRAMES, Trap};
@@ -26,6 +28,8 @@ pub(super) enum Ended {
     Returned(Vec<String>),
     /// By a trap.
     Trapped(Trap),
+    /// Its memory was found damaged before a call.
+    Damaged(String),
     /// It was never started.
     NotStarted(Failure),
 }
@@ -36,6 +40,8 @@ pub(super) struct Execution {
     pub(super) ended: Ended,
     pub(super) time: Time,
     pub(super) memories: Vec<Memory>,
+    /// What the memories hold, where that was watched.
+    pub(super) contents: Option<Contents>,
 }
 
 /// What host functions can reach.
@@ -58,6 +64,7 @@ pub(super) fn execute(
                 ended: Ended::NotStarted(failure),
                 time,
                 memories: Vec::new(),
+                contents: None,
             };
         }
     };
@@ -70,11 +77,12 @@ pub(super) fn execute(
         .memories(&module.memories)
         .unwrap_or_else(|| prepared.store.data().watch.account());
     system.sample();
-    drop(prepared);
+    drop(prepared.store);
     Execution {
         ended,
         time,
         memories,
+        contents: prepared.contents,
     }
 }
 
@@ -83,6 +91,8 @@ struct Prepared {
     linker: Linker<Host>,
     compiled: Module,
     store: Store<Host>,
+    /// The account of what was watched, after the run.
+    contents: Option<Contents>,
 }
 
 fn prepare(
@@ -115,6 +125,7 @@ fn prepare(
         linker,
         compiled,
         store,
+        contents: None,
     })
 }
 
@@ -193,7 +204,7 @@ impl Prepared {
         };
         let ended = match self.linker.instantiate(&mut self.store, &self.compiled) {
             Ok(instance) => {
-                let ended = self.call(instance, options, module);
+                let ended = self.call_watched(instance, options, module);
                 self.read_sizes(instance, module);
                 ended
             }
@@ -214,6 +225,32 @@ impl Prepared {
         }
     }
 
+    /// Calls what is to be called, with memories under checksums if that was asked for.
+    fn call_watched(
+        &mut self,
+        instance: Instance,
+        options: &RunOptions,
+        module: &GuestModule,
+    ) -> wasmtime::Result<Ended> {
+        let Some(level) = options.contents_level() else {
+            return self.call(instance, options, module);
+        };
+        let watch = match Watch::start(level, &mut self.store, instance, module) {
+            Ok(watch) => watch,
+            Err(damage) => return Ok(Ended::Damaged(damage.message)),
+        };
+        let ended = self.call(instance, options, module);
+        let damage = ended.as_ref().err().and_then(|error| watch.damage(error));
+        let mut contents = watch.report();
+        let (ended, damage) = match damage {
+            None => (ended, None),
+            Some(damage) => (Ok(Ended::Damaged(damage.message)), Some(damage.report)),
+        };
+        contents.damage = damage;
+        self.contents = Some(contents);
+        ended
+    }
+
     /// Calls what is to be called. An error is a trap or an exit.
     fn call(
         &mut self,
@@ -223,7 +260,7 @@ impl Prepared {
     ) -> wasmtime::Result<Ended> {
         let store = &mut self.store;
         if let Some(name) = &options.invoke {
-            let call = match invoke::prepare(store, instance, name, &options.arguments) {
+            let mut call = match invoke::prepare(store, instance, name, &options.arguments) {
                 Ok(call) => call,
                 Err(why) => {
                     return Ok(Ended::NotStarted(Failure::usage(format_args!(
@@ -236,7 +273,14 @@ impl Prepared {
                     .typed::<(), ()>(&mut *store)?
                     .call(&mut *store, ())?;
             }
-            return call.run(store).map(Ended::Returned);
+            let mut results = call.run(&mut *store)?;
+            for _more in 1..options.repeat.unwrap_or(1) {
+                if let Some(milliseconds) = options.pause {
+                    std::thread::sleep(Duration::from_millis(milliseconds));
+                }
+                results = call.run(&mut *store)?;
+            }
+            return Ok(Ended::Returned(results));
         }
         match instance.get_typed_func::<(), ()>(&mut *store, "_start") {
             Ok(start) => {

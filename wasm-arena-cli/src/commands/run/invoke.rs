@@ -49,7 +49,10 @@ pub(super) fn prepare<T: 'static>(
 
 impl Call {
     /// Makes the call; the results as words.
-    pub(super) fn run<T: 'static>(mut self, store: &mut Store<T>) -> wasmtime::Result<Vec<String>> {
+    pub(super) fn run<T: 'static>(
+        &mut self,
+        store: &mut Store<T>,
+    ) -> wasmtime::Result<Vec<String>> {
         self.function
             .call(store, &self.arguments, &mut self.results)?;
         Ok(self.results.iter().map(word).collect())

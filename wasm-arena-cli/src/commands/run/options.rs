@@ -17,6 +17,7 @@ Examples:
   wasm-arena run --strategy bounded --budget 16m program.wasm -- --verbose input.txt
   wasm-arena run --dir ./data::/data --report json --report-file report.json program.wasm
   wasm-arena run --invoke add examples/guests/memories.wat -- 2 40
+  wasm-arena run --verify full --invoke step --repeat 100 --pause 20 task.wasm
 ";
 
 /// Arguments of `wasm-arena run`.
@@ -33,6 +34,14 @@ pub(crate) struct RunOptions {
     /// Call this exported function instead of the program's start; results are printed, one a line.
     #[arg(long, value_name = "NAME")]
     pub(crate) invoke: Option<String>,
+
+    /// Call it so many times, one after the other; the results printed are those of the last call.
+    #[arg(long, value_name = "N", requires = "invoke", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) repeat: Option<u64>,
+
+    /// Pause between two calls of --repeat, in milliseconds.
+    #[arg(long, value_name = "MS", requires = "repeat")]
+    pub(crate) pause: Option<u64>,
 
     /// Give the guest a folder of the host, under its own name or another.
     #[arg(long = "dir", value_name = "HOST[::GUEST]", value_parser = parse_folder)]
@@ -83,7 +92,9 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     pub(crate) budget: Option<usize>,
 
-    /// How much the allocator checks itself [default: standard].
+    /// How much the allocator checks itself [default: standard]. With full and critical also what
+    /// memories hold: they are under checksums while the guest does not run, verified before each
+    /// call.
     #[arg(long, value_name = "LEVEL", value_parser = verification_level())]
     pub(crate) verify: Option<VerificationLevel>,
 
@@ -210,6 +221,12 @@ impl RunOptions {
             ))),
             None => Ok(()),
         }
+    }
+
+    /// The level at which what memories hold is verified, if it is.
+    pub(crate) fn contents_level(&self) -> Option<VerificationLevel> {
+        self.verify
+            .filter(|&level| level >= VerificationLevel::Full)
     }
 
     /// The guard asked for, if any was.

@@ -28,6 +28,8 @@ pub(super) struct Report {
     pub(super) outcome: Outcome,
     pub(super) time: Time,
     pub(super) memories: Vec<Memory>,
+    /// What the memories hold, where that was watched.
+    pub(super) contents: Option<Contents>,
     /// What the arenas measured; nothing where the memory is Wasmtime's own.
     #[serde(flatten)]
     pub(super) arenas: ArenasReport,
@@ -43,7 +45,7 @@ pub(super) struct Engine {
 /// How the run ended.
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome {
-    /// `exited`, `returned`, `trapped` or `failed`.
+    /// `exited`, `returned`, `trapped`, `damaged` or `failed`.
     pub(super) kind: &'static str,
     /// The exit code of the process.
     pub(super) exit_code: u8,
@@ -149,6 +151,39 @@ impl Memory {
             ..self
         }
     }
+}
+
+/// What the memories hold: verified before each call, sealed after.
+#[derive(Debug, Serialize)]
+pub(super) struct Contents {
+    pub(super) memories: Vec<WatchedMemory>,
+    /// Indices of memories that are not exported.
+    pub(super) not_watched: Vec<usize>,
+    pub(super) damage: Option<ContentsDamage>,
+}
+
+/// One memory under checksums.
+#[derive(Debug, Serialize)]
+pub(super) struct WatchedMemory {
+    pub(super) index: usize,
+    pub(super) bytes: u64,
+    pub(super) blocks: u64,
+    pub(super) block_bytes: u64,
+    pub(super) seals: u64,
+    pub(super) verifications: u64,
+    pub(super) blocks_verified: u64,
+    pub(super) damages: u64,
+}
+
+/// What ended the run; nothing where it is not about one block.
+#[derive(Debug, Serialize)]
+pub(super) struct ContentsDamage {
+    pub(super) memory_index: usize,
+    pub(super) block: Option<u64>,
+    pub(super) offset: Option<u64>,
+    pub(super) block_bytes: Option<u64>,
+    pub(super) stored_checksum: Option<u32>,
+    pub(super) computed_checksum: Option<u32>,
 }
 
 /// What the arenas below the memories measured.

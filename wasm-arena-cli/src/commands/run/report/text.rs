@@ -2,6 +2,7 @@
 
 use core::fmt::Write;
 
+use super::super::contents;
 use super::{ArenasReport, Memory, MemoryKind, Report, SettingValue};
 use crate::size::{grouped, human};
 
@@ -39,6 +40,11 @@ pub(in super::super) fn to_text(report: &Report) -> String {
     page.line("time", &times.collect::<Vec<_>>().join(", "));
     page.blank();
     memories(&mut page, &report.memories);
+    if let Some(contents) = &report.contents {
+        for (index, line) in contents::lines(contents).iter().enumerate() {
+            page.line(if index == 0 { "contents" } else { " " }, line);
+        }
+    }
     arenas(&mut page, &report.arenas);
     page.text
 }
