@@ -1,13 +1,16 @@
 //! Random requests: each is served exactly, which is probed, or refused.
 
 use core::mem::MaybeUninit;
+use core::ops::Range;
 use std::sync::Arc;
 
 use os::{FixedMemory, OsPages, PageSize, PageSource};
 use proptest::prelude::{Just, ProptestConfig, any, prop_assert, prop_oneof, proptest};
 use proptest::strategy::Strategy as _;
 
-use wasm_arena::{ArenaSystem, Arenas, MappedPages, MemoryOptions, PortableArenas};
+use wasm_arena::{
+    AllocError, ArenaSystem, Arenas, GuardSize, MappedPages, MemoryOptions, PortableArenas,
+};
 use wasmtime::{MemoryType, MemoryTypeBuilder};
 
 use crate::memory::{ArenaMemory, Creator};
@@ -40,6 +43,23 @@ fn memory_type(minimum: u64, maximum: Option<u64>, is_64: bool, page_log2: u8) -
         .page_size_log2(page_log2)
         .build()
         .unwrap()
+}
+
+/// Whether all bytes of a range of the memory's data are zero.
+fn is_zero<S: ArenaSystem>(memory: &ArenaMemory<S>, range: Range<usize>) -> bool {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let base = memory.base().as_ptr();
+    // SAFETY: the data of a live memory, which nobody writes meanwhile.
+    let bytes = unsafe { core::slice::from_raw_parts(base, memory.size()) };
+    let mut chunks = bytes[range].chunks(ZEROS.len());
+    chunks.all(|chunk| chunk == &ZEROS[..chunk.len()])
+}
+
+/// Leaves something that the next memory must not see.
+fn soil<S: ArenaSystem>(memory: &ArenaMemory<S>) {
+    let base = memory.base().as_ptr();
+    // SAFETY: the data of a live memory, which nobody else uses.
+    unsafe { base.write_bytes(0xa5, memory.size()) };
 }
 
 fn is_readable(source: &impl PageSource, address: usize) -> bool {
@@ -143,6 +163,122 @@ proptest! {
         let granted = unprotected.create(&request);
         prop_assert!(granted.is_err() || (guard == 0 && reserved.unwrap_or(0) == 0));
     }
+
+    #[test]
+    fn what_one_memory_held_no_other_sees(
+        uses in uses(),
+        (strategy, is_mapped) in (prop_oneof![Just(Strategy::Bounded), Just(Strategy::Reserved)], any::<bool>()),
+        guard_after in prop_oneof![Just(GuardSize::OneHostPage), Just(GuardSize::Bytes(2 * GUARD_BYTES))],
+    ) {
+        if is_mapped {
+            use_again_and_again(MappedPages::new(OsPages::new()), strategy, guard_after, &uses);
+        } else {
+            use_again_and_again(PortableArenas::new(OsPages::new()), strategy, guard_after, &uses);
+        }
+    }
+}
+
+/// A request that a host of any size can serve, and how the memory is then used.
+#[derive(Debug, Clone, Copy)]
+struct Use {
+    minimum: usize,
+    room: usize,
+    shape: Shape,
+    grow: usize,
+    /// Which of the memories alive ends first.
+    end: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Plain,
+    SixtyFour,
+    BytePages,
+    Shared,
+}
+
+fn uses() -> impl proptest::strategy::Strategy<Value = Vec<Use>> {
+    let shapes = prop_oneof![
+        Just(Shape::Plain),
+        Just(Shape::SixtyFour),
+        Just(Shape::BytePages),
+        Just(Shape::Shared),
+    ];
+    let one = (
+        0_usize..200_000,
+        0_usize..200_000,
+        shapes,
+        0_usize..300_000,
+        any::<usize>(),
+    );
+    let one = one.prop_map(|(minimum, room, shape, grow, end)| Use {
+        minimum,
+        room,
+        shape,
+        grow,
+        end,
+    });
+    proptest::collection::vec(one, 1..10)
+}
+
+fn use_again_and_again<S: ArenaSystem>(
+    system: S,
+    strategy: Strategy,
+    guard_after: GuardSize,
+    uses: &[Use],
+) {
+    let mut creator = creator(system, strategy, None);
+    let mut asked = MemoryOptions::DEFAULT;
+    asked.guard_after = guard_after;
+    creator.options = options::resolve(asked, strategy).unwrap();
+    let (reserved, guard) = match strategy {
+        Strategy::Bounded => (0, 0),
+        Strategy::Reserved => (4 * GIB, options::engine_guard(&creator.options, strategy)),
+    };
+    let mut live: Vec<ArenaMemory<S>> = Vec::new();
+    for use_ in uses {
+        let log2 = if use_.shape == Shape::BytePages {
+            0
+        } else {
+            16
+        };
+        let whole = |bytes: usize| bytes >> log2 << log2;
+        let (minimum, maximum) = (whole(use_.minimum), whole(use_.minimum + use_.room));
+        let ty = MemoryTypeBuilder::default()
+            .min((minimum >> log2) as u64)
+            .max(Some((maximum >> log2) as u64))
+            .memory64(use_.shape == Shape::SixtyFour)
+            .shared(use_.shape == Shape::Shared)
+            .page_size_log2(log2)
+            .build()
+            .unwrap();
+        let request = Request {
+            ty: &ty,
+            minimum,
+            maximum: Some(maximum),
+            reserved: Some(reserved),
+            guard,
+        };
+        let mut memory = creator.create(&request).unwrap();
+        check_served(&memory, &request, creator.arenas.system().source());
+        assert!(is_zero(&memory, 0..minimum), "{use_:?}");
+        soil(&memory);
+        let (base, grown) = (memory.base(), minimum + whole(use_.grow));
+        assert_eq!(memory.grow_to(grown).is_ok(), grown <= maximum, "{use_:?}");
+        if grown <= maximum {
+            assert!(is_zero(&memory, minimum..grown), "{use_:?}");
+            let in_place = use_.shape == Shape::Shared || strategy == Strategy::Reserved;
+            assert!(!in_place || memory.base() == base);
+            soil(&memory);
+        }
+        live.push(memory);
+        if live.len() > 3 {
+            live.swap_remove(use_.end % 4);
+        }
+    }
+    drop(live);
+    let numbers = creator.arenas.statistics();
+    assert_eq!((numbers.live_memories, numbers.unreturned.regions), (0, 0));
 }
 
 fn serve<S: ArenaSystem>(system: S, strategy: Strategy, cap: Option<usize>, request: &Request<'_>) {
@@ -188,10 +324,40 @@ fn serve<S: ArenaSystem>(system: S, strategy: Strategy, cap: Option<usize>, requ
                 assert!(!promise_fits && provided < requested);
                 assert!(error.to_string().contains(setting));
             }
+            assert_names_the_reason(&error, request, cap);
         }
     }
     assert_eq!(creator.arenas.statistics().live_memories, 0);
     assert_eq!(creator.arenas.statistics().unreturned.regions, 0);
+}
+
+/// Every refusal says which limit it was, in numbers.
+fn assert_names_the_reason(error: &MemoryError, request: &Request<'_>, cap: Option<usize>) {
+    let message = error.to_string();
+    let numbers = match *error {
+        MemoryError::SettingNotProvided { requested, .. } => {
+            assert!(requested == request.guard || Some(requested) == request.reserved);
+            vec![requested]
+        }
+        MemoryError::BeyondHostMaximum { requested, maximum } => {
+            assert_eq!((requested, Some(maximum)), (request.minimum, cap));
+            vec![requested, maximum]
+        }
+        // The address space, or what the system has of it.
+        MemoryError::Alloc(
+            AllocError::TooLarge { .. }
+            | AllocError::BeyondResourceLimit { .. }
+            | AllocError::Os(_),
+        ) => vec![],
+        _ => panic!("{message}: {request:?}"),
+    };
+    for number in numbers {
+        assert!(message.contains(&number.to_string()), "{message}");
+    }
+    assert!(
+        message.contains(|character: char| character.is_ascii_digit()),
+        "{message}"
+    );
 }
 
 #[test]
