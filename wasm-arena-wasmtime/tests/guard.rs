@@ -41,8 +41,10 @@ fn flip(guest: &mut Guest, at: usize, bit: u32) {
     let base = memory.data_ptr(&guest.store);
     // SAFETY: inside the memory, as just asserted; nobody runs, and nobody holds a reference.
     let byte = unsafe { base.add(at) };
-    // SAFETY: readable and writable, as above.
-    unsafe { byte.write(byte.read() ^ (1 << bit)) };
+    // SAFETY: readable, as above.
+    let flipped = unsafe { byte.read() } ^ (1 << bit);
+    // SAFETY: writable, as above.
+    unsafe { byte.write(flipped) };
 }
 
 fn damaged(error: GuardError) -> (usize, usize, usize) {
