@@ -58,6 +58,8 @@ pub struct Allocator<R: ArenasRef> {
     options: MemoryOptions,
     effective: EffectiveConfiguration,
     live: Option<Live>,
+    /// Those of the memory held. Beside it, because it is large and rarely in use.
+    protections: ProtectionMap,
     statistics: MemoryStatistics,
     sealed: bool,
     operations: u32,
@@ -73,7 +75,6 @@ struct Live {
     id: MemoryId,
     held: HeldRegion,
     books: Books,
-    protections: ProtectionMap,
     charge: Option<BudgetCharge>,
 }
 
@@ -110,6 +111,7 @@ impl<R: ArenasRef> Allocator<R> {
             options,
             effective,
             live: None,
+            protections: ProtectionMap::new(Protection::ReadWrite),
             statistics: MemoryStatistics::default(),
             sealed: false,
             operations: 0,
@@ -315,8 +317,8 @@ unsafe impl<R: ArenasRef> PageAllocator for Allocator<R> {
     }
 
     fn first_refusal(&self, range: Range<usize>, write: bool) -> Option<usize> {
-        let live = self.live.as_ref()?;
-        live.protections.first_refusal(range, |protection| {
+        self.live.as_ref()?;
+        self.protections.first_refusal(range, |protection| {
             if write {
                 protection.can_write()
             } else {

@@ -12,8 +12,10 @@
 //! twice for a few dozen instructions and calls nobody.
 
 mod cache;
+mod cleaning;
 mod describe;
 mod exchange;
+mod habits;
 mod held;
 mod record;
 mod reference;
@@ -27,8 +29,10 @@ use crate::{
     OptionValue,
 };
 use cache::RegionCache;
+use habits::Habits;
 use record::{Chain, List};
 
+pub(crate) use cleaning::FILL_LIMIT;
 pub use describe::{AddressDescription, Busy, MemoryId};
 pub(crate) use held::HeldRegion;
 pub use reference::ArenasRef;
@@ -41,6 +45,8 @@ pub use reference::ArenasRef;
 pub struct Arenas<S: ArenaSystem> {
     system: S,
     sealed: AtomicBool,
+    /// The page source cannot tell which pages were touched, although the platform could.
+    cannot_ask: AtomicBool,
     accessible: AtomicUsize,
     peak_accessible: AtomicUsize,
     state: Mutex<State>,
@@ -53,8 +59,19 @@ struct State {
     limits: ResourceLimits,
     live: List,
     cache: RegionCache,
+    habits: Habits,
     next_id: MemoryId,
     counts: ArenasStatistics,
+}
+
+impl State {
+    /// A number for a new memory.
+    const fn number_memory(&mut self) -> MemoryId {
+        let id = self.next_id;
+        self.next_id = id.next();
+        self.counts.memories_allocated += 1;
+        id
+    }
 }
 
 // SAFETY: the records behind the pointers belong to the lists alone while they are in them, and the
@@ -68,6 +85,7 @@ impl<S: ArenaSystem> Arenas<S> {
         Self {
             system,
             sealed: AtomicBool::new(false),
+            cannot_ask: AtomicBool::new(false),
             accessible: AtomicUsize::new(0),
             peak_accessible: AtomicUsize::new(0),
             state: Mutex::new(State {
@@ -76,6 +94,7 @@ impl<S: ArenaSystem> Arenas<S> {
                 limits: ResourceLimits::NONE,
                 live: List::EMPTY,
                 cache: RegionCache::EMPTY,
+                habits: Habits::UNKNOWN,
                 next_id: MemoryId::FIRST,
                 counts: ZERO_COUNTS,
             }),
@@ -226,6 +245,16 @@ impl<S: ArenaSystem> Arenas<S> {
         }
     }
 
+    /// Whether the page source may be asked which pages were touched.
+    fn may_ask(&self) -> bool {
+        !self.cannot_ask.load(Ordering::Relaxed)
+    }
+
+    /// Asking was refused for good.
+    fn stop_asking(&self) {
+        self.cannot_ask.store(true, Ordering::Relaxed);
+    }
+
     /// Gives everything that is kept and not in use back to the operating system, whatever the
     /// limits say. Returns the bytes of address space given back. Cost grows with what is kept.
     ///
@@ -242,11 +271,11 @@ impl<S: ArenaSystem> Arenas<S> {
         loop {
             // SAFETY: the guard in the expression holds the lock.
             let oldest = unsafe { self.state.lock().cache.take_oldest() };
-            let Some((record, region, _)) = oldest else {
+            let Some(kept) = oldest else {
                 break;
             };
-            let run_len = region.run_len();
-            if self.discard_region(record, region).is_ok() {
+            let run_len = kept.region.run_len();
+            if self.discard_region(kept.record, kept.region).is_ok() {
                 bytes += run_len;
             }
         }

@@ -48,6 +48,17 @@ impl ProtectionMap {
         }
     }
 
+    /// Forgets all exceptions. Constant time, whatever the limit.
+    pub(crate) const fn reset(&mut self, common: Protection) {
+        self.common = common;
+        self.len = 0;
+    }
+
+    /// Whether all data can be read and written, and nothing else.
+    pub(crate) const fn is_plain(&self) -> bool {
+        matches!(self.common, Protection::ReadWrite) && self.len == 0
+    }
+
     /// The protection of everything that has none of its own.
     pub(crate) const fn common(&self) -> Protection {
         self.common

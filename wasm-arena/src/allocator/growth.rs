@@ -71,6 +71,20 @@ impl<R: ArenasRef> Allocator<R> {
             return self.grow_by_moving(size, capacity);
         }
         let cost = self.cost(size, capacity);
+        let is_open = self.whole_pages(size) <= live.held.region().accessible();
+        if let Some(live) = &mut self.live
+            && is_open
+            && !self.options.prefault
+        {
+            // Nobody has to be asked: growth is arithmetic.
+            if let Some(charge) = &mut live.charge {
+                charge.resize(cost)?;
+            }
+            live.set_size(size);
+            let base = live.base();
+            self.note_size(size);
+            return Ok(base);
+        }
         let Some(mut live) = self.live.take() else {
             return Err(AllocError::NotAllocated);
         };
@@ -137,8 +151,7 @@ impl<R: ArenasRef> Allocator<R> {
         let free_room = self.arenas().system().facts().pages.reserves_for_free;
         let capacity = plan::capacity_after_move(&self.options, free_room, size, maximum);
         let layout = self.layout(size, capacity)?;
-        let plain = live.protections.common() == Protection::ReadWrite
-            && live.protections.exceptions().next().is_none();
+        let plain = self.protections.is_plain();
         if self.options.growth_policy == GrowthPolicy::Reallocate && plain {
             return self.grow_by_reallocating(size, capacity, layout);
         }
@@ -147,12 +160,12 @@ impl<R: ArenasRef> Allocator<R> {
         let charge = budget
             .map(|budget| budget.charge(self.cost(size, capacity)))
             .transpose()?;
-        let mut held = self
-            .arenas()
-            .acquire(id, layout, self.options.lock_in_memory)?;
+        let (_same, mut held) =
+            self.arenas()
+                .acquire(Some(id), layout, self.options.lock_in_memory)?;
         let live = self.live()?;
         if let Err(error) = self.move_into(&mut held, live, size) {
-            self.give_back(held, size, &live.protections);
+            self.give_back(held, size, &self.protections);
             return Err(error);
         }
 
@@ -166,14 +179,13 @@ impl<R: ArenasRef> Allocator<R> {
         let new = Live {
             id,
             books,
-            protections: old.protections.clone(),
             held,
             charge,
         };
         let base = new.base();
         self.live = Some(new);
         let copied = old.books.get(Entry::Size);
-        self.give_back(old.held, old.books.get(Entry::HighWater), &old.protections);
+        self.give_back(old.held, old.books.get(Entry::HighWater), &self.protections);
         self.statistics.moves += 1;
         self.statistics.bytes_copied += copied;
         self.statistics.capacity_bytes = capacity;
@@ -233,7 +245,7 @@ impl<R: ArenasRef> Allocator<R> {
         if hidden {
             self.restore(
                 &old.held,
-                &old.protections,
+                &self.protections,
                 0..old.held.region().accessible(),
             );
         }
@@ -242,7 +254,7 @@ impl<R: ArenasRef> Allocator<R> {
         if self.options.prefault && copied < filled {
             self.prefault_range(new, copied, filled - copied)?;
         }
-        self.apply(new, &old.protections).inspect_err(|_| {
+        self.apply(new, &self.protections).inspect_err(|_| {
             // Put what was already changed back, so that the region can be reused.
             self.restore(new, &writable, 0..new.region().accessible());
         })
@@ -251,7 +263,7 @@ impl<R: ArenasRef> Allocator<R> {
     /// Makes all of a memory readable for the copy; says whether it had to. On error everything is
     /// as it was.
     fn reveal(&self, live: &Live) -> Result<bool, AllocError> {
-        let (region, map) = (live.held.region(), &live.protections);
+        let (region, map) = (live.held.region(), &self.protections);
         let common_hidden = (!map.common().can_read()).then_some(0..region.accessible());
         let hidden = map
             .exceptions()

@@ -83,10 +83,9 @@ impl<R: ArenasRef> Allocator<R> {
         let charge = budget
             .map(|budget| budget.charge(self.cost(initial, capacity)))
             .transpose()?;
-        let id = self.arenas().new_memory_id();
-        let mut held = self
+        let (id, mut held) = self
             .arenas()
-            .acquire(id, layout, self.options.lock_in_memory)?;
+            .acquire(None, layout, self.options.lock_in_memory)?;
         if let Err(error) = self.prepare(&mut held, 0, 0, initial) {
             self.give_back(
                 held,
@@ -98,7 +97,6 @@ impl<R: ArenasRef> Allocator<R> {
         let live = Live {
             id,
             books: Books::new(held.region().base().addr().get(), initial, maximum),
-            protections: ProtectionMap::new(self.options.data_protection),
             held,
             charge,
         };
@@ -108,6 +106,7 @@ impl<R: ArenasRef> Allocator<R> {
         self.statistics.peak_bytes = initial;
         self.statistics.capacity_bytes = capacity;
         self.statistics.from_cache = live.held.is_reused();
+        self.protections.reset(self.options.data_protection);
         self.live = Some(live);
         Ok((base, initial))
     }
@@ -178,28 +177,27 @@ impl<R: ArenasRef> Allocator<R> {
             RoomAccess::Open => live.held.region().accessible(),
         };
         let common = ProtectionMap::new(self.options.data_protection);
-        let protected = common.common() != Protection::ReadWrite
-            || live.protections.exceptions().next().is_some();
+        let protected = common.common() != Protection::ReadWrite || !self.protections.is_plain();
         if protected || keep_open < live.held.region().accessible() {
             self.permit(OsCall::Protect)?;
         }
         let Some(mut live) = self.live.take() else {
             return Err(AllocError::NotAllocated);
         };
-        if let Err(error) = self.lift(&live.held, &live.protections) {
+        if let Err(error) = self.lift(&live.held, &self.protections) {
             self.restore(
                 &live.held,
-                &live.protections,
+                &self.protections,
                 0..live.held.region().accessible(),
             );
             self.live = Some(live);
             return Err(error);
         }
         let high_water = live.books.get(Entry::HighWater);
-        self.arenas().zero(&live.held, 0, high_water);
+        self.arenas().clean(&mut live.held, high_water);
         let closed = self.arenas().set_accessible(&mut live.held, keep_open);
         let reprotected = self.apply(&live.held, &common);
-        live.protections = common;
+        self.protections = common;
         live.books.set(Entry::HighWater, initial);
         live.set_size(initial);
         // A memory is never smaller than at its start, so this lowers the charge.
@@ -215,10 +213,8 @@ impl<R: ArenasRef> Allocator<R> {
     }
 
     pub(super) fn free_memory(&mut self) -> Result<(), AllocError> {
-        let live = self.live()?;
-        let protected = live.protections.common() != Protection::ReadWrite
-            || live.protections.exceptions().next().is_some();
-        if protected {
+        self.live()?;
+        if !self.protections.is_plain() {
             self.permit(OsCall::Protect)?;
         }
         self.end()
@@ -240,7 +236,7 @@ impl<R: ArenasRef> Allocator<R> {
         match checked {
             Ok(()) => {
                 let dirty = live.books.get(Entry::HighWater);
-                self.give_back_checked(live.held, dirty, &live.protections)
+                self.give_back_checked(live.held, dirty, &self.protections)
             }
             Err(damage) => {
                 self.arenas().quarantine(live.held);

@@ -41,18 +41,16 @@ impl<R: ArenasRef> Allocator<R> {
         }
         self.permit(OsCall::Protect)?;
         let range = range.start..self.whole_pages(range.end);
-        let protections = live.protections.with(range.clone(), protection)?;
+        let protections = self.protections.with(range.clone(), protection)?;
         let (system, region) = (self.arenas().system(), live.held.region());
         // SAFETY: whole accessible pages of our own region (checked above); safe references into
         // the memory borrow the allocator, so there are none.
         let changed = unsafe { system.protect(region, range.start, range.len(), protection) };
         if let Err(error) = changed {
-            self.restore(&live.held, &live.protections, range);
+            self.restore(&live.held, &self.protections, range);
             return Err(error);
         }
-        if let Some(live) = &mut self.live {
-            live.protections = protections;
-        }
+        self.protections = protections;
         self.statistics.protects += 1;
         Ok(())
     }

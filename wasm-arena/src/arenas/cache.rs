@@ -32,7 +32,7 @@ impl Shape {
 
     /// Multiplicative hashing: the parts are multiples of the host page, so their low bits say
     /// nothing and the product's high bits everything.
-    const fn bucket(&self) -> usize {
+    pub(super) const fn bucket(&self) -> usize {
         const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
         let mut hash = self.layout.capacity() as u64;
         hash = hash.wrapping_mul(MULTIPLIER) ^ self.layout.guard_after() as u64;
@@ -42,6 +42,17 @@ impl Shape {
             ^ ((self.layout.guards_readable() as u64) << 1);
         (hash.wrapping_mul(MULTIPLIER) >> 58) as usize
     }
+}
+
+/// A region taken out, and what is known of it.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) record: NonNull<Record>,
+    pub(super) region: Region,
+    /// Bytes from the base that may be other than zero.
+    pub(super) dirty: usize,
+    /// Bytes that may be in memory.
+    pub(super) occupied: usize,
 }
 
 /// The regions kept.
@@ -84,8 +95,8 @@ impl RegionCache {
         self.age.iter_oldest_first(Chain::Age)
     }
 
-    /// Keeps a region whose first `dirty` bytes of data may be other than zero, and which occupies so
-    /// many bytes of memory.
+    /// Keeps a region whose first `dirty` bytes of data may be other than zero, and of which so many
+    /// bytes may be in memory.
     ///
     /// # Safety
     /// The record is initialised, describes this region and is in no list; the lock is held.
@@ -94,19 +105,19 @@ impl RegionCache {
         record: NonNull<Record>,
         region: Region,
         dirty: usize,
-        occupies: usize,
+        occupied: usize,
     ) {
         // SAFETY: initialised and in no list, so nobody else looks at it, by the caller's promise.
         let fields = unsafe { &mut *record.as_ptr() };
         fields.dirty = dirty;
-        fields.occupies = occupies;
+        fields.occupied = occupied;
         fields.parked = Some(region);
         let shape = Shape {
             layout: fields.layout,
             locked: fields.locked,
         };
         self.count += 1;
-        self.held_bytes += occupies;
+        self.held_bytes += occupied;
         // SAFETY: in no list of this chain, by the caller's promise.
         unsafe { self.buckets[shape.bucket()].push(Chain::Group, record) };
         // SAFETY: in no list of this chain, by the caller's promise.
@@ -117,11 +128,7 @@ impl RegionCache {
     ///
     /// # Safety
     /// The lock is held.
-    pub(super) unsafe fn take(
-        &mut self,
-        shape: &Shape,
-        newest_first: bool,
-    ) -> Option<(NonNull<Record>, Region, usize)> {
+    pub(super) unsafe fn take(&mut self, shape: &Shape, newest_first: bool) -> Option<Kept> {
         let bucket = &self.buckets[shape.bucket()];
         let fits = |record: &NonNull<Record>| {
             // SAFETY: in a list, so initialised; the lock is held, so nobody writes these fields.
@@ -147,7 +154,7 @@ impl RegionCache {
     ///
     /// # Safety
     /// The lock is held.
-    pub(super) unsafe fn take_oldest(&mut self) -> Option<(NonNull<Record>, Region, usize)> {
+    pub(super) unsafe fn take_oldest(&mut self) -> Option<Kept> {
         // SAFETY: in the age list, so in the cache; the lock is held.
         self.age
             .oldest()
@@ -156,10 +163,7 @@ impl RegionCache {
 
     /// # Safety
     /// The record is in this cache; the lock is held.
-    unsafe fn remove(
-        &mut self,
-        record: NonNull<Record>,
-    ) -> Option<(NonNull<Record>, Region, usize)> {
+    unsafe fn remove(&mut self, record: NonNull<Record>) -> Option<Kept> {
         // SAFETY: in the cache, so initialised and nobody's but ours, while the lock is held.
         let fields = unsafe { &mut *record.as_ptr() };
         let (region, dirty) = (fields.parked.take()?, fields.dirty);
@@ -168,11 +172,16 @@ impl RegionCache {
             locked: fields.locked,
         };
         self.count -= 1;
-        self.held_bytes -= fields.occupies;
+        self.held_bytes -= fields.occupied;
         // SAFETY: in the bucket of its shape, by the invariant of the cache.
         unsafe { self.buckets[shape.bucket()].remove(Chain::Group, record) };
         // SAFETY: in the age list, by the invariant of the cache.
         unsafe { self.age.remove(Chain::Age, record) };
-        Some((record, region, dirty))
+        Some(Kept {
+            record,
+            region,
+            dirty,
+            occupied: fields.occupied,
+        })
     }
 }

@@ -15,48 +15,44 @@ use core::sync::atomic::Ordering;
 
 use os::{OsCall, PageSource};
 
-use super::cache::Shape;
+use super::cache::{Kept, Shape};
 use super::record::{Chain, Record};
 use super::{Arenas, HeldRegion, MemoryId};
 use crate::{AllocError, ArenaSystem, Region, RegionLayout};
 
-/// Up to so many bytes, zeroing by hand is cheaper than asking the operating system: one page fault
-/// costs more than filling 64 KiB.
-const FILL_LIMIT: usize = 128 * 1024;
-
 impl<S: ArenaSystem> Arenas<S> {
-    /// A number for a new memory.
-    pub(crate) fn new_memory_id(&self) -> MemoryId {
-        let mut state = self.state.lock();
-        let id = state.next_id;
-        state.next_id = id.next();
-        state.counts.memories_allocated += 1;
-        id
-    }
-
-    /// A region of this layout for the memory `id`: data readable, writable, zero.
+    /// A region of this layout: data readable, writable, zero. For the memory `id`, or for a new one,
+    /// which gets a number even if this fails.
     pub(crate) fn acquire(
         &self,
-        id: MemoryId,
+        id: Option<MemoryId>,
         layout: RegionLayout,
         locked: bool,
-    ) -> Result<HeldRegion, AllocError> {
+    ) -> Result<(MemoryId, HeldRegion), AllocError> {
         let shape = Shape { layout, locked };
-        let kept = {
+        let (id, kept) = {
             let mut state = self.state.lock();
+            let id = id.unwrap_or_else(|| state.number_memory());
             let newest_first = state.options.lifo_free;
             // SAFETY: the lock is held.
             let kept = unsafe { state.cache.take(&shape, newest_first) };
-            match kept {
-                Some(_) => state.counts.cache_hits += 1,
-                None => state.counts.cache_misses += 1,
+            if let Some(kept) = &kept {
+                state.counts.cache_hits += 1;
+                state.counts.live_memories += 1;
+                // SAFETY: taken out of the cache, so initialised and ours; the lock is held.
+                unsafe { (*kept.record.as_ptr()).id = id };
+                // SAFETY: in no list any more; the lock is held.
+                unsafe { state.live.push(Chain::Group, kept.record) };
+            } else {
+                state.counts.cache_misses += 1;
             }
-            kept
+            (id, kept)
         };
-        match kept {
-            Some((record, region, dirty)) => self.reuse(id, record, region, dirty, layout.opened()),
-            None => self.acquire_fresh(id, layout, locked),
-        }
+        let held = match kept {
+            Some(kept) => self.reuse(kept, locked, layout.opened())?,
+            None => self.acquire_fresh(id, layout, locked)?,
+        };
+        Ok((id, held))
     }
 
     fn acquire_fresh(
@@ -102,30 +98,20 @@ impl<S: ArenaSystem> Arenas<S> {
         state.counts.live_memories += 1;
         // SAFETY: just initialised, in no list; the lock is held.
         unsafe { state.live.push(Chain::Group, record) };
-        Ok(HeldRegion::new(record, region, locked, false))
+        Ok(HeldRegion::new(record, region, locked))
     }
 
-    /// Makes a kept region look like a fresh one with `opened` accessible bytes.
-    fn reuse(
-        &self,
-        id: MemoryId,
-        record: NonNull<Record>,
-        region: Region,
-        dirty: usize,
-        opened: usize,
-    ) -> Result<HeldRegion, AllocError> {
-        // SAFETY: taken out of the cache, so it is nobody's but ours.
-        let locked = unsafe { record.as_ref() }.locked;
-        let mut held = HeldRegion::new(record, region, locked, true);
-        {
-            let mut state = self.state.lock();
-            state.counts.live_memories += 1;
-            // SAFETY: initialised and ours; the lock is held.
-            unsafe { (*record.as_ptr()).id = id };
-            // SAFETY: in no list; the lock is held.
-            unsafe { state.live.push(Chain::Group, record) };
-        }
-        self.zero(&held, 0, dirty);
+    /// Makes a kept region, which is in the register again, look like a fresh one with `opened`
+    /// accessible bytes.
+    fn reuse(&self, kept: Kept, locked: bool, opened: usize) -> Result<HeldRegion, AllocError> {
+        let Kept {
+            record,
+            region,
+            dirty,
+            occupied,
+        } = kept;
+        let mut held = HeldRegion::reused(record, region, locked, occupied);
+        self.clean(&mut held, dirty);
         match self.set_accessible(&mut held, opened) {
             Ok(()) => Ok(held),
             Err(error) => {
@@ -217,59 +203,26 @@ impl<S: ArenaSystem> Arenas<S> {
         }
     }
 
-    /// Fills accessible data with zeros, or lets the operating system do it where that is cheaper
-    /// and allowed. Never fails: filling always works.
-    pub(crate) fn zero(&self, held: &HeldRegion, from: usize, to: usize) {
-        let to = to.min(held.region().accessible());
-        if from >= to {
-            return;
-        }
-        let facts = self.system.facts();
-        let page = facts.pages.page_size;
-        let whole_from = page.round_up(from).unwrap_or(to).min(to);
-        let whole_to = page
-            .round_up(to)
-            .unwrap_or(to)
-            .min(held.region().accessible());
-        let discarded = whole_to.saturating_sub(whole_from) > FILL_LIMIT
-            && !held.is_locked()
-            && facts.regions_are_runs
-            && facts.pages.discards_cheaply
-            && self.permit(OsCall::Discard).is_ok()
-            && {
-                // SAFETY: inside the accessible bytes.
-                let address = unsafe { held.region().address(whole_from) };
-                // SAFETY: accessible data of our own region, whose contents nobody needs; what lies
-                // between `to` and the end of its page was never data, so it is zero already.
-                unsafe { self.system.source().discard(address, whole_to - whole_from) }.is_ok()
-            };
-        let fill_to = if discarded { whole_from } else { to };
-        // SAFETY: inside the accessible bytes.
-        let address = unsafe { held.region().address(from) };
-        // SAFETY: accessible, writable data of our own region; nobody holds references into it.
-        unsafe { address.write_bytes(0, fill_to - from) };
-    }
-
     /// Takes a region back: keeps it, or returns it to the operating system. The data is readable
     /// and writable throughout; its first `dirty` bytes may be other than zero. Never fails: what
     /// cannot be returned is counted.
     pub(crate) fn release(&self, held: HeldRegion, dirty: usize) {
         let dirty = dirty.min(held.region().accessible());
-        let (record, region) = held.into_parts();
-        let occupies = if self.system.facts().pages.reserves_for_free {
-            dirty
+        let occupied = if self.system.facts().pages.reserves_for_free {
+            held.occupied(dirty)
         } else {
-            region.run_len()
+            held.region().run_len()
         };
+        let (record, region) = held.into_parts();
         {
             let mut state = self.state.lock();
             state.counts.live_memories -= 1;
             // SAFETY: the region was held, so its record is in the live list; the lock is held.
             unsafe { state.live.remove(Chain::Group, record) };
-            let kept = self.is_sealed() || state.options.cache_allows(1, occupies);
+            let kept = self.is_sealed() || state.options.cache_allows(1, occupied);
             if kept && region.is_guarded() {
                 // SAFETY: initialised and in no list any more; the lock is held.
-                unsafe { state.cache.insert(record, region, dirty, occupies) };
+                unsafe { state.cache.insert(record, region, dirty, occupied) };
                 if !state.cache.is_over(&state.options) {
                     return;
                 }
@@ -352,8 +305,8 @@ impl<S: ArenaSystem> Arenas<S> {
                 // SAFETY: the lock is held.
                 unsafe { state.cache.take_oldest() }
             };
-            if let Some((record, region, _)) = evicted {
-                let _counted = self.discard_region(record, region);
+            if let Some(kept) = evicted {
+                let _counted = self.discard_region(kept.record, kept.region);
             }
         }
     }

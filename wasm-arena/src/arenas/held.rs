@@ -1,5 +1,6 @@
 //! A region in use, together with its record.
 
+use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 
@@ -16,6 +17,8 @@ pub(crate) struct HeldRegion {
     region: Region,
     locked: bool,
     reused: bool,
+    /// Bytes from the base that may be in memory, as far as former lives of the region go.
+    occupied: usize,
 }
 
 // SAFETY: the region is the holder's alone; of the record the holder touches only atomics.
@@ -24,17 +27,46 @@ unsafe impl Send for HeldRegion {}
 unsafe impl Sync for HeldRegion {}
 
 impl HeldRegion {
-    pub(super) const fn new(
+    pub(super) const fn new(record: NonNull<Record>, region: Region, locked: bool) -> Self {
+        Self {
+            record,
+            region,
+            locked,
+            reused: false,
+            occupied: 0,
+        }
+    }
+
+    /// A region out of the cache, of which so many bytes may be in memory.
+    pub(super) const fn reused(
         record: NonNull<Record>,
         region: Region,
         locked: bool,
-        reused: bool,
+        occupied: usize,
     ) -> Self {
         Self {
             record,
             region,
             locked,
-            reused,
+            reused: true,
+            occupied,
+        }
+    }
+
+    /// Bytes from the base that may be in memory, if this life wrote `dirty` at most.
+    pub(super) fn occupied(&self, dirty: usize) -> usize {
+        self.occupied.max(dirty)
+    }
+
+    /// This life wrote `dirty` bytes at most.
+    pub(super) fn note_dirty(&mut self, dirty: usize) {
+        self.occupied = self.occupied.max(dirty);
+    }
+
+    /// Pages went back to the operating system. What lies behind them may still be in memory.
+    pub(super) fn note_given_back(&mut self, pages: Range<usize>) {
+        if self.occupied <= pages.end {
+            self.occupied = self.occupied.min(pages.start);
         }
     }
 

@@ -44,8 +44,8 @@ pub(crate) struct Record {
     pub(super) parked: Option<Region>,
     /// While it is cached: bytes from the base that may be other than zero.
     pub(super) dirty: usize,
-    /// While it is cached: bytes of memory it occupies.
-    pub(super) occupies: usize,
+    /// While it is cached: bytes of it that may be in memory.
+    pub(super) occupied: usize,
     links: [Links; 2],
 }
 
@@ -60,7 +60,7 @@ impl Record {
             locked,
             parked: None,
             dirty: 0,
-            occupies: 0,
+            occupied: 0,
             links: [Links {
                 newer: None,
                 older: None,

@@ -18,8 +18,16 @@ use arena_heap::SharedArenaHeap;
 use os::{PageSource, Protection};
 
 use super::{ArenaSystem, BookkeepingReport, Region, SystemFacts, Unreturned, settings};
+use crate::arenas::FILL_LIMIT;
 use crate::options::DEFAULT_ARENA_SIZE;
 use crate::{AllocError, ArenaOptions, EffectiveConfiguration, RegionLayout};
+
+/// Memories from this capacity on are laid out along page tables: for smaller ones it costs more
+/// address space than they have themselves.
+const LEAST_LAID_OUT: usize = 1 << 20;
+
+/// Address space is not spent on larger page tables than these.
+const LARGEST_SPAN: usize = 2 << 20;
 
 /// An arena system over a page source. See its two names: [`PortableArenas`] and [`MappedPages`].
 #[derive(Debug)]
@@ -74,6 +82,37 @@ impl<P: PageSource, const WHOLE_ARENAS: bool> PageSystem<P, WHOLE_ARENAS> {
     }
 }
 
+impl<P: PageSource, const WHOLE_ARENAS: bool> PageSystem<P, WHOLE_ARENAS> {
+    /// Bytes of address space by which a run is longer than it has to be, so that its region can be
+    /// laid out well: what one page table spans, or nothing.
+    ///
+    /// A search for touched pages looks at every entry of a page table, and passes over tables that
+    /// do not exist. So the first bytes of a large memory, which most guests write, end where a
+    /// table ends: of a guest that wrote no others, no other table exists.
+    fn slack(&self, layout: &RegionLayout) -> usize {
+        let facts = self.heap.source().facts();
+        let page = facts.page_size.get();
+        // An entry takes eight bytes, and a table one page.
+        let span = (page / 8).saturating_mul(page);
+        let worthwhile = facts.can_tell_touched
+            && facts.reserves_for_free
+            && span <= LARGEST_SPAN
+            && layout.capacity() >= LEAST_LAID_OUT
+            && layout.total() <= isize::MAX as usize / 2;
+        if worthwhile { span } else { 0 }
+    }
+}
+
+/// The distance from the start of a run to a region in it whose first [`FILL_LIMIT`] bytes of data
+/// end at a multiple of `span`.
+fn lead_before(run: usize, layout: &RegionLayout, span: usize) -> usize {
+    if span == 0 {
+        return 0;
+    }
+    let seam = run + layout.guard_before() + FILL_LIMIT;
+    seam.next_multiple_of(span) - seam
+}
+
 impl<P: PageSource + Default, const WHOLE_ARENAS: bool> Default for PageSystem<P, WHOLE_ARENAS> {
     fn default() -> Self {
         Self::new(P::default())
@@ -115,10 +154,16 @@ where
             // what the layout opens, is accessible.
             return Ok(unsafe { Region::from_raw_parts(start, run_len, layout) });
         }
-        let start = self.source().reserve(run_len)?;
+        let slack = self.slack(&layout);
+        let run = self.source().reserve(run_len + slack)?;
+        let lead = lead_before(run.addr().get(), &layout, slack);
+        // SAFETY: the lead is less than the slack, by which the run is longer.
+        let start = unsafe { run.add(lead) };
         // SAFETY: the run is live and ours (promise 1 of `PageSource`); nothing of it is accessible
         // yet, which the next step makes true or the region is given back.
-        let region = unsafe { Region::from_raw_parts(start, run_len, layout) };
+        let region = unsafe { Region::from_raw_parts(start, run_len + slack - lead, layout) };
+        // SAFETY: the bytes before the start are the run's.
+        let region = unsafe { region.with_lead(lead) };
         match open_parts(self.source(), &region) {
             Ok(()) => Ok(region),
             Err(error) => {

@@ -1,0 +1,285 @@
+//! Zeroing the data of a region before it is used again.
+//!
+//! ```text
+//!   up to 128 KiB ────────────────────────────▶ fill                            no call
+//!   larger, pages can be asked about ──┬──────▶ fill all      nearly all touched no call
+//!                                      └──────▶ fill the usual prefix, ask, fill what was touched,
+//!                                               give back what is not worth keeping   1 to 2 calls
+//!   larger, they cannot ──┬───────────────────▶ discard       if that is cheap        1 call
+//!                         └───────────────────▶ fill                            no call
+//! ```
+//!
+//! Whatever way is taken, afterwards everything that could have been written is zero: filled with
+//! zeros, given back, or known by the operating system never to have been touched. What is learnt
+//! ([`habits`](super::habits)) chooses the way and nothing else.
+
+use core::ops::Range;
+use core::slice;
+
+use os::{OsCall, PageSource, Reason};
+
+use super::cache::Shape;
+use super::habits::{Advice, Findings, Habits};
+use super::{Arenas, HeldRegion};
+use crate::ArenaSystem;
+
+/// Up to so many bytes, zeroing by hand is cheaper than asking the operating system: one page fault
+/// costs more than filling 64 KiB.
+pub(crate) const FILL_LIMIT: usize = 128 * 1024;
+
+/// Ranges asked for at a time.
+const RANGES_PER_CALL: usize = 32;
+
+impl<S: ArenaSystem> Arenas<S> {
+    /// Zeroes the first `dirty` bytes of data; nobody may use them meanwhile. Never fails: filling
+    /// always works.
+    pub(crate) fn clean(&self, held: &mut HeldRegion, dirty: usize) {
+        let dirty = dirty.min(held.region().accessible());
+        held.note_dirty(dirty);
+        if dirty > FILL_LIMIT {
+            self.clean_large(held, dirty);
+        } else {
+            fill(held, 0..dirty);
+        }
+    }
+
+    fn clean_large(&self, held: &mut HeldRegion, dirty: usize) {
+        let facts = self.system.facts();
+        let page = facts.pages.page_size;
+        // What is accessible is whole pages, so this stays inside. What lies between the data and
+        // the end of its page was never data.
+        let end = page.round_up(dirty).unwrap_or(dirty);
+        let replaceable = facts.regions_are_runs && !held.is_locked();
+        if replaceable
+            && facts.pages.can_tell_touched
+            && self.may_ask()
+            && self.permit(OsCall::Touched).is_ok()
+        {
+            let shape = Shape {
+                layout: *held.region().layout(),
+                locked: held.is_locked(),
+            };
+            let pages = end / page.get();
+            let advice = self.state.lock().habits.advise(shape.bucket(), pages);
+            if self.clean_touched(held, page.get(), end, &advice) {
+                return;
+            }
+        }
+        let discards = replaceable && facts.pages.discards_cheaply;
+        if !(discards && self.give_back_pages(held, 0..end)) {
+            fill(held, 0..dirty);
+        }
+    }
+
+    /// Zeroes what was touched before `end`, a multiple of the host page. Says whether that is
+    /// done: if not, nothing may be assumed.
+    fn clean_touched(
+        &self,
+        held: &mut HeldRegion,
+        page: usize,
+        end: usize,
+        advice: &Advice,
+    ) -> bool {
+        if advice.fill_all {
+            fill(held, 0..end);
+            return true;
+        }
+        // An answer is believed because it names a page that was written for certain: the last one
+        // of the prefix, which even an inspection fills.
+        let prefix = if advice.inspect { 1 } else { advice.prefix };
+        let filled = prefix.saturating_mul(page).clamp(page, end);
+        fill(held, 0..filled);
+        let mut sweep = Sweep::new(page, filled, end, advice.keep);
+        let mut at = filled - page;
+        let mut found = [const { 0..0 }; RANGES_PER_CALL];
+        loop {
+            // SAFETY: below `end`, which is accessible.
+            let address = unsafe { held.region().address(at) };
+            let answer = match self.system.source().touched(address, end - at, &mut found) {
+                Ok(answer) => answer,
+                Err(error) => {
+                    if error.reason == Reason::Unsupported {
+                        self.stop_asking();
+                    }
+                    return false;
+                }
+            };
+            for range in &found[..answer.ranges] {
+                let kept = sweep.pass(at + range.start..at + range.end);
+                if advice.inspect {
+                    sweep.findings.written += fill_what_is_written(held, kept, page);
+                } else {
+                    fill(held, kept);
+                }
+            }
+            if answer.searched >= end - at {
+                break;
+            }
+            // The buffer was full: on from the last page it named, which was written for certain.
+            match found[..answer.ranges].last() {
+                Some(last) if last.end > page => at += last.end - page,
+                _ => return false,
+            }
+        }
+        if sweep.surplus_from < end && !self.give_back_pages(held, sweep.surplus_from..end) {
+            fill(held, sweep.surplus_from..end);
+        }
+        if Habits::is_news(advice, &sweep.findings) {
+            self.state.lock().habits.learn(advice, &sweep.findings);
+        }
+        true
+    }
+
+    /// Drops the contents of whole accessible pages; they are zero afterwards, and out of memory.
+    /// Says whether that was possible.
+    fn give_back_pages(&self, held: &mut HeldRegion, pages: Range<usize>) -> bool {
+        if self.permit(OsCall::Discard).is_err() {
+            return false;
+        }
+        // SAFETY: callers name accessible bytes.
+        let address = unsafe { held.region().address(pages.start) };
+        // SAFETY: accessible, writable data of our own region, whose contents nobody needs.
+        let discarded = unsafe { self.system.source().discard(address, pages.len()) }.is_ok();
+        if discarded {
+            held.note_given_back(pages);
+        }
+        discarded
+    }
+}
+
+/// A walk over touched ranges in ascending order: what is to be kept and what given back.
+#[derive(Debug)]
+struct Sweep {
+    page: usize,
+    /// Pages worth keeping.
+    keep: usize,
+    /// Bytes dealt with.
+    seen: usize,
+    /// From here on touched pages are not worth keeping.
+    surplus_from: usize,
+    findings: Findings,
+}
+
+impl Sweep {
+    /// The first `filled` bytes are filled already.
+    const fn new(page: usize, filled: usize, end: usize, keep: usize) -> Self {
+        Self {
+            page,
+            keep,
+            seen: filled,
+            surplus_from: end,
+            findings: Findings {
+                touched: filled / page,
+                written: 1,
+                prefix: filled / page,
+            },
+        }
+    }
+
+    /// Takes note of a touched range; returns the part to be zeroed where it is.
+    fn pass(&mut self, touched: Range<usize>) -> Range<usize> {
+        // Pages at a seam are named twice.
+        let from = touched.start.max(self.seen);
+        if from >= touched.end {
+            return from..from;
+        }
+        let pages = (touched.end - from) / self.page;
+        let kept = pages.min(self.keep.saturating_sub(self.findings.touched));
+        if from == self.findings.prefix * self.page {
+            self.findings.prefix += pages;
+        }
+        self.findings.touched += pages;
+        self.seen = touched.end;
+        let kept_end = from + kept * self.page;
+        if kept < pages {
+            self.surplus_from = self.surplus_from.min(kept_end);
+            // Nobody looks into them, but they are news, or they would not be there.
+            self.findings.written += pages - kept;
+        }
+        from..kept_end
+    }
+}
+
+/// Fills accessible data with zeros.
+fn fill(held: &mut HeldRegion, bytes: Range<usize>) {
+    if bytes.is_empty() {
+        // A masked store of nothing to a page that is not in memory takes longer than all the rest.
+        return;
+    }
+    // SAFETY: callers name accessible bytes.
+    let address = unsafe { held.region().address(bytes.start) };
+    // SAFETY: accessible, writable data of our own region, held mutably: nobody else uses it.
+    unsafe { address.write_bytes(0, bytes.len()) };
+}
+
+/// Fills those pages that hold anything but zeros; returns how many.
+fn fill_what_is_written(held: &mut HeldRegion, pages: Range<usize>, page: usize) -> usize {
+    let mut written = 0;
+    for offset in pages.step_by(page) {
+        // SAFETY: callers name accessible bytes.
+        let address = unsafe { held.region().address(offset) };
+        // SAFETY: accessible data of our own region, held mutably, so that nobody writes to it;
+        // pages are initialised, by the operating system or by a guest, and aligned.
+        let words = unsafe {
+            slice::from_raw_parts(address.cast::<usize>().as_ptr(), page / size_of::<usize>())
+        };
+        let is_zero = words
+            .chunks(64)
+            .all(|words| words.iter().fold(0, |bits, word| bits | word) == 0);
+        if !is_zero {
+            fill(held, offset..offset + page);
+            written += 1;
+        }
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: usize = 4096;
+
+    fn pages(range: Range<usize>) -> Range<usize> {
+        range.start * PAGE..range.end * PAGE
+    }
+
+    #[test]
+    fn everything_touched_is_either_kept_and_zeroed_or_given_back() {
+        let touched = [0..1, 1..3, 5..6, 6..9, 20..40, 39..41, 63..64];
+        for keep in [1, 2, 3, 4, 7, 8, 30, 100, usize::MAX] {
+            for filled in [1, 2, 6, 30, 64] {
+                let mut sweep = Sweep::new(PAGE, filled * PAGE, 64 * PAGE, keep);
+                let mut zero = [false; 64];
+                zero[..filled].fill(true);
+                for range in touched.clone() {
+                    let kept = sweep.pass(pages(range));
+                    zero[kept.start / PAGE..kept.end / PAGE].fill(true);
+                }
+                zero[sweep.surplus_from / PAGE..].fill(true);
+                for range in touched.clone() {
+                    assert!(
+                        zero[range.clone()].iter().all(|zero| *zero),
+                        "{keep} {filled} {range:?}"
+                    );
+                }
+                let all: usize = (0..64)
+                    .filter(|page| {
+                        *page < filled || touched.iter().any(|range| range.contains(page))
+                    })
+                    .count();
+                assert_eq!(sweep.findings.touched, all);
+            }
+        }
+    }
+
+    #[test]
+    fn the_prefix_ends_at_the_first_gap() {
+        let mut sweep = Sweep::new(PAGE, PAGE, 64 * PAGE, 100);
+        for range in [0..2, 2..4, 6..9] {
+            sweep.pass(pages(range));
+        }
+        assert_eq!(sweep.findings.prefix, 4);
+        assert_eq!(sweep.findings.touched, 7);
+    }
+}

@@ -1,0 +1,248 @@
+//! What one guest wrote, the next never reads: whatever way memory is cleaned, and whatever the
+//! operating system refuses meanwhile.
+//!
+//! Memories above 128 KiB are cleaned by what is learnt of their shape, so every case here runs many
+//! lives, with guests that write much, little, here and there, in turns.
+
+use os::{Counted, FailAt, OsCall, OsPages, PageSource};
+use wasm_arena::{
+    AllocError, Allocator, AllocatorBuilder, ArenaSystem, Arenas, GrowthRoom, MappedPages,
+    MemoryBudget, PageAllocator, PortableArenas, RoomAccess, WASM_PAGE_SIZE,
+};
+
+type Pages<'a> = &'a FailAt<Counted<OsPages>>;
+
+/// Which host pages of a memory a guest writes.
+#[derive(Debug, Clone, Copy)]
+enum Writes {
+    Nothing,
+    First,
+    Last,
+    Prefix,
+    /// More ranges than one question about touched pages can name.
+    EverySecond,
+    Scattered(usize),
+    Everything,
+}
+
+const HABITS: [Writes; 8] = [
+    Writes::First,
+    Writes::Everything,
+    Writes::Nothing,
+    Writes::EverySecond,
+    Writes::Last,
+    Writes::Prefix,
+    Writes::Scattered(7),
+    Writes::Scattered(61),
+];
+
+impl Writes {
+    fn includes(self, page: usize, pages: usize) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::First => page == 0,
+            Self::Last => page + 1 == pages,
+            Self::Prefix => page < pages / 2,
+            Self::EverySecond => page % 2 == 1,
+            Self::Scattered(step) => page % step == step - 1,
+            Self::Everything => true,
+        }
+    }
+}
+
+/// Writes one byte, or a whole page, into each host page chosen: the last byte is what a careless
+/// look at a page misses.
+fn write_secrets(allocator: &impl PageAllocator, page: usize, writes: Writes, life: usize) {
+    let (base, size) = (allocator.base().unwrap(), allocator.size());
+    for index in (0..size / page).filter(|&index| writes.includes(index, size / page)) {
+        let (offset, len) = match life % 3 {
+            0 => (index * page + page - 1, 1),
+            1 => (index * page, page),
+            _ => (index * page + (index * 8) % page, 1),
+        };
+        // SAFETY: inside the memory.
+        let place = unsafe { base.add(offset) };
+        // SAFETY: inside the memory, which is writable and nobody else's.
+        unsafe { place.write_bytes(0x5e, len) };
+    }
+}
+
+fn assert_zero(allocator: &impl PageAllocator, context: &dyn core::fmt::Debug) {
+    let (base, size) = (allocator.base().unwrap(), allocator.size());
+    // SAFETY: initialised memory of that size, readable throughout; the borrow keeps it in place.
+    let bytes = unsafe { core::slice::from_raw_parts(base.as_ptr(), size) };
+    let (words, rest) = bytes.as_chunks::<8>();
+    let secret = words
+        .iter()
+        .position(|word| *word != [0; 8])
+        .map(|word| word * 8)
+        .or_else(|| rest.iter().position(|byte| *byte != 0));
+    assert_eq!(secret, None, "a secret of another guest: {context:?}");
+}
+
+/// Nothing, or which calls are refused in every life.
+#[derive(Debug, Clone, Copy)]
+enum Refused {
+    Nothing,
+    /// The nth question about touched pages.
+    Question(usize),
+    Discard,
+}
+
+fn arm(pages: Pages<'_>, refused: Refused) {
+    match refused {
+        Refused::Nothing => pages.clear(),
+        Refused::Question(n) => pages.fail_nth_of(OsCall::Touched, n),
+        Refused::Discard => pages.fail_nth_of(OsCall::Discard, 1),
+    }
+}
+
+static BUDGET: MemoryBudget = MemoryBudget::new("isolation", 1 << 30);
+
+/// One guest after another on the same arenas: each starts small, reads zeros, writes, grows, reads
+/// zeros above, writes there, and ends in one way or another.
+fn lives<S: ArenaSystem>(
+    builder: &AllocatorBuilder<S>,
+    arenas: &Arenas<S>,
+    pages: Pages<'_>,
+    initial: u32,
+    habit: impl Fn(usize) -> Writes,
+    refused: Refused,
+) {
+    let page = pages.facts().page_size.get();
+    for life in 0..20 {
+        arm(pages, refused);
+        let writes = habit(life);
+        let context = (initial, life, writes, refused);
+        let mut allocator = builder.clone().build_in(arenas).unwrap();
+        allocator.allocate(initial, Some(initial + 40)).unwrap();
+        assert_zero(&allocator, &context);
+        write_secrets(&allocator, page, writes, life);
+        match life % 5 {
+            0 => {}
+            1 => {
+                let before = allocator.size();
+                allocator.grow(initial, 3).unwrap();
+                let base = allocator.base().unwrap();
+                // SAFETY: inside the memory.
+                let start = unsafe { base.add(before) };
+                // SAFETY: the new part of the memory, initialised and nobody else's.
+                let new =
+                    unsafe { core::slice::from_raw_parts(start.as_ptr(), 3 * WASM_PAGE_SIZE) };
+                assert!(new.iter().all(|byte| *byte == 0), "{context:?}");
+                write_secrets(&allocator, page, Writes::Everything, life);
+            }
+            2 => {
+                let error = allocator.grow(initial, 50).unwrap_err();
+                assert!(matches!(error, AllocError::BeyondMaximum { .. }));
+            }
+            3 => {
+                arm(pages, refused);
+                allocator.reset().unwrap();
+                assert_zero(&allocator, &context);
+                allocator.grow(initial, 2).unwrap();
+                assert_zero(&allocator, &context);
+                write_secrets(&allocator, page, writes, life);
+            }
+            _ => {
+                // Beyond the region: the memory moves and leaves its bytes behind.
+                allocator.grow(initial, 30).unwrap();
+                write_secrets(&allocator, page, writes, life);
+            }
+        }
+        if life % 2 == 0 {
+            allocator.free().unwrap();
+        }
+        drop(allocator);
+        pages.clear();
+    }
+}
+
+fn every_habit<S: ArenaSystem>(system: impl Fn(Pages<'static>) -> S) {
+    for room_access in [RoomAccess::Open, RoomAccess::Guarded] {
+        for refused in [
+            Refused::Nothing,
+            Refused::Question(1),
+            Refused::Question(2),
+            Refused::Discard,
+        ] {
+            for initial in [3, 17] {
+                let pages: Pages<'static> =
+                    Box::leak(Box::new(FailAt::new(Counted::new(OsPages::new()))));
+                let builder = AllocatorBuilder::<S>::new()
+                    .with_arena_cache_max_blocks(12)
+                    .with_lifo_free(initial == 3)
+                    .with_room_access(room_access)
+                    .with_growth_room(GrowthRoom::Bytes(4 * WASM_PAGE_SIZE))
+                    .with_budget(&BUDGET);
+                let arenas = builder.build_arenas_over(system(pages)).unwrap();
+                for constant in HABITS {
+                    lives(&builder, &arenas, pages, initial, |_| constant, refused);
+                }
+                let mixed = |life: usize| HABITS[(life * 5 + life / 8) % HABITS.len()];
+                lives(&builder, &arenas, pages, initial, mixed, refused);
+                assert!(arenas.statistics().cache_hits > 100);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_survives_in_portable_arenas() {
+    every_habit(PortableArenas::<Pages<'static>>::new);
+}
+
+#[test]
+fn nothing_survives_in_mapped_pages() {
+    every_habit(MappedPages::<Pages<'static>>::new);
+}
+
+#[test]
+fn pages_are_asked_about_where_that_is_possible() {
+    let pages = FailAt::new(Counted::new(OsPages::new()));
+    let mut allocator = AllocatorBuilder::<PortableArenas<Pages<'_>>>::new()
+        .build_over(PortableArenas::new(&pages))
+        .unwrap();
+    for _ in 0..10 {
+        allocator.allocate(64, Some(64)).unwrap();
+        assert_zero(&allocator, &"");
+        write_secrets(&allocator, 4096, Writes::First, 1);
+        allocator.free().unwrap();
+    }
+    let counts = pages.call_counts().unwrap();
+    if counts.get(OsCall::Touched) == 1 {
+        // This kernel cannot tell, and is asked once.
+        assert_eq!(counts.get(OsCall::Discard), 9);
+    } else {
+        assert_eq!(counts.get(OsCall::Touched), 9);
+        assert_eq!(counts.get(OsCall::Discard), 0);
+    }
+}
+
+#[test]
+fn large_memories_of_two_threads_never_meet() {
+    let builder = AllocatorBuilder::<PortableArenas<OsPages>>::new()
+        .with_room_access(RoomAccess::Open)
+        .with_arena_cache_max_blocks(3);
+    let arenas = builder.build_arenas().unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..3_usize {
+            let (builder, arenas) = (&builder, &arenas);
+            scope.spawn(move || {
+                let mut allocator: Allocator<&Arenas<_>> =
+                    builder.clone().build_in(arenas).unwrap();
+                for life in 0..200 {
+                    allocator.allocate(20, Some(24)).unwrap();
+                    assert_zero(&allocator, &(thread, life));
+                    let writes = HABITS[(life + thread * 3) % HABITS.len()];
+                    write_secrets(&allocator, 4096, writes, life);
+                    if life % 3 == 0 {
+                        allocator.grow(20, 4).unwrap();
+                        write_secrets(&allocator, 4096, Writes::Last, life);
+                    }
+                    allocator.free().unwrap();
+                }
+            });
+        }
+    });
+}
