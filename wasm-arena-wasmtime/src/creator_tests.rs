@@ -26,6 +26,7 @@ fn creator<S: ArenaSystem>(system: S, strategy: Strategy, cap: Option<usize>) ->
         options: options::resolve(MemoryOptions::DEFAULT, strategy).unwrap(),
         host_maximum: cap,
         accounts: Some(Accounts::default()),
+        spares: Arc::new(crate::spares::Spares::new()),
     }
 }
 

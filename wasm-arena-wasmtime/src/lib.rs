@@ -128,6 +128,7 @@ mod memory;
 mod options;
 mod record;
 mod request;
+mod spares;
 mod strategy;
 
 pub use error::MemoryError;

@@ -9,6 +9,7 @@ use wasmtime::{Config, Engine};
 
 use crate::memory::Creator;
 use crate::record::Accounts;
+use crate::spares::Spares;
 use crate::{MemoryError, MemoryRecord, Strategy, options};
 
 /// Linear memories from arenas, for Wasmtime engines.
@@ -105,6 +106,7 @@ impl<S: ArenaSystem + 'static> ArenaMemories<S> {
             options,
             host_maximum: self.host_maximum,
             accounts: self.accounts.clone(),
+            spares: Arc::new(Spares::new()),
         }));
         Engine::new(&config)
     }

@@ -11,6 +11,7 @@ use wasm_arena::{
 
 use crate::record::{Account, Accounts, MemoryRecord};
 use crate::request::{Request, Terms};
+use crate::spares::Spares;
 use crate::{MemoryError, Strategy};
 
 /// Makes memories for one engine.
@@ -22,6 +23,7 @@ pub(crate) struct Creator<S: ArenaSystem> {
     pub(crate) options: MemoryOptions,
     pub(crate) host_maximum: Option<usize>,
     pub(crate) accounts: Option<Accounts>,
+    pub(crate) spares: Arc<Spares<S>>,
 }
 
 impl<S: ArenaSystem> Creator<S> {
@@ -34,9 +36,16 @@ impl<S: ArenaSystem> Creator<S> {
             facts: self.arenas.system().facts(),
         };
         let plan = terms.plan(request)?;
-        let mut options = self.options.clone();
-        options.room_access = plan.room_access;
-        let mut allocator = Allocator::new(Arc::clone(&self.arenas), options)?;
+        // All but shared memories have the same options, and so can share allocators.
+        let spares = (!request.ty.is_shared()).then(|| Arc::clone(&self.spares));
+        let kept = spares.as_ref().and_then(|spares| spares.take());
+        let mut allocator = if let Some(allocator) = kept {
+            allocator
+        } else {
+            let mut options = self.options.clone();
+            options.room_access = plan.room_access;
+            Box::new(Allocator::new(Arc::clone(&self.arenas), options)?)
+        };
         allocator.allocate_with_capacity(plan.minimum, plan.maximum, plan.capacity)?;
         let account = match (&self.accounts, allocator.id()) {
             (Some(accounts), Some(id)) => Some(accounts.open(MemoryRecord {
@@ -50,40 +59,56 @@ impl<S: ArenaSystem> Creator<S> {
             })?),
             _ => None,
         };
-        Ok(ArenaMemory { allocator, account })
+        Ok(ArenaMemory {
+            allocator: Some(allocator),
+            account,
+            spares,
+        })
     }
 }
 
 /// One linear memory of an engine. Dropping it gives its region back to the arenas.
 ///
-/// Invariant: the allocator holds a memory from creation until the drop.
+/// Invariant: the allocator is there and holds a memory from creation until the drop.
 #[derive(Debug)]
 pub(crate) struct ArenaMemory<S: ArenaSystem> {
-    allocator: Allocator<Arc<Arenas<S>>>,
+    allocator: Option<Box<Allocator<Arc<Arenas<S>>>>>,
     account: Option<Account>,
+    spares: Option<Arc<Spares<S>>>,
 }
 
 impl<S: ArenaSystem> ArenaMemory<S> {
     pub(crate) fn size(&self) -> usize {
-        self.allocator.size()
+        self.allocator
+            .as_ref()
+            .map_or(0, |allocator| allocator.size())
     }
 
     /// Bytes up to which growing does not move the memory.
     pub(crate) fn capacity(&self) -> usize {
-        self.allocator.capacity()
+        self.allocator
+            .as_ref()
+            .map_or(0, |allocator| allocator.capacity())
     }
 
     /// Where the data starts. (Without a memory, which cannot be, there would be a base that goes
     /// with the size and the capacity of 0.)
     pub(crate) fn base(&self) -> NonNull<u8> {
-        self.allocator.base().unwrap_or(NonNull::dangling())
+        let base = self
+            .allocator
+            .as_ref()
+            .and_then(|allocator| allocator.base());
+        base.unwrap_or(NonNull::dangling())
     }
 
     /// Grows to `size` bytes; on refusal nothing has changed.
     pub(crate) fn grow_to(&mut self, size: usize) -> Result<(), AllocError> {
-        let now = self.allocator.size();
+        let Some(allocator) = &mut self.allocator else {
+            return Err(AllocError::NotAllocated);
+        };
+        let now = allocator.size();
         let grown = match size.checked_sub(now) {
-            Some(additional) => self.allocator.grow_bytes(additional),
+            Some(additional) => allocator.grow_bytes(additional),
             None => Err(AllocError::OutOfRange {
                 offset: 0,
                 len: size,
@@ -91,7 +116,7 @@ impl<S: ArenaSystem> ArenaMemory<S> {
             }),
         };
         if let Some(account) = &self.account {
-            let statistics: MemoryStatistics = *self.allocator.statistics();
+            let statistics: MemoryStatistics = *allocator.statistics();
             account.update(|record| {
                 record.statistics = statistics;
                 record.last_refusal = grown.err().or(record.last_refusal);
@@ -106,5 +131,12 @@ impl<S: ArenaSystem> Drop for ArenaMemory<S> {
         if let Some(account) = &self.account {
             account.update(|record| record.is_live = false);
         }
+        if let Some(mut allocator) = self.allocator.take()
+            && let Some(spares) = &self.spares
+            && allocator.free().is_ok()
+        {
+            spares.keep(allocator);
+        }
+        // An allocator that is dropped ends its memory, whatever state it is in.
     }
 }
