@@ -7,6 +7,7 @@ use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
+use common::pauses::{Pause, finish};
 use common::{Make, PAGE, memories};
 use wasm_arena::ArenaSystem;
 use wasm_arena_wasmtime::{MemoryGuard, Strategy};
@@ -17,33 +18,6 @@ everywhere!(
     a_call_that_is_given_up_gives_its_memory_back,
     a_trap_after_a_pause,
 );
-
-/// Ready at the second look.
-struct Pause(bool);
-
-impl Future for Pause {
-    type Output = ();
-
-    fn poll(mut self: core::pin::Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if core::mem::replace(&mut self.0, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-/// Runs a future to its end; answers how often it was pending.
-fn finish<T>(future: impl Future<Output = T>) -> (T, usize) {
-    let mut future = pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    for pauses in 0.. {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return (value, pauses);
-        }
-    }
-    unreachable!("a future that is never ready does not get here")
-}
 
 /// Grows, fills what it has with its number, pauses, and adds up; `rounds` times. Then it strays, if
 /// it is told to.
@@ -78,7 +52,9 @@ struct Guest {
 impl Guest {
     fn new(engine: &Engine, module: &Module) -> Self {
         let mut store = Store::new(engine, ());
-        let pause = Func::wrap_async(&mut store, |_: Caller<'_, ()>, ()| Box::new(Pause(false)));
+        let pause = Func::wrap_async(&mut store, |_: Caller<'_, ()>, ()| {
+            Box::new(Pause::default())
+        });
         let instance = finish(Instance::new_async(&mut store, module, &[pause.into()]));
         let instance = instance.0.unwrap();
         let run = instance.get_typed_func(&mut store, "run").unwrap();

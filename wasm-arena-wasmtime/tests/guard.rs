@@ -399,8 +399,7 @@ fn the_second_copy_may_be_the_damaged_one() {
 
 #[test]
 fn what_is_reserved_is_enough() {
-    let guest = worker();
-    let mut guest = guest;
+    let mut guest = worker();
     let mut guard = MemoryGuard::new(guest.memory()).with_mirror();
     let error = guard.reserve(isize::MAX as usize).unwrap_err();
     assert!(matches!(error, GuardError::OutOfMemory { bytes } if bytes >= 1 << 50));

@@ -3,6 +3,11 @@
 
 mod common;
 
+use core::future::Future;
+use core::pin::pin;
+use core::task::{Context, Waker};
+
+use common::pauses::{Pause, finish};
 use common::{config, portable};
 use wasm_arena_wasmtime::{
     ArenaMemories, GuardError, GuardedCallError, GuardedCalls, MemoryGuard, Strategy,
@@ -130,4 +135,51 @@ fn damage_keeps_every_guest_of_the_store_from_running_until_it_is_dealt_with() {
     rig.memories[1].data_mut(&mut rig.store)[5000] ^= 1;
     rig.guards.with(|guards| guards.truncate(1));
     rig.call("outer").unwrap();
+}
+
+#[test]
+fn suspended_calls_are_left_alone_and_given_up_ones_are_sealed() {
+    let engine = ArenaMemories::new(portable(), Strategy::Bounded)
+        .engine(config())
+        .unwrap();
+    let module = Module::new(
+        &engine,
+        r#"(module (import "host" "pause" (func $pause))
+            (memory (export "memory") 1)
+            (func (export "run")
+                (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+                (call $pause)
+                (i32.store (i32.const 4) (i32.const -1))))"#,
+    )
+    .unwrap();
+    let mut store = Store::new(&engine, ());
+    let pause = Func::wrap_async(&mut store, |_: wasmtime::Caller<'_, ()>, ()| {
+        Box::new(Pause::default())
+    });
+    let instance = finish(Instance::new_async(&mut store, &module, &[pause.into()]));
+    let instance = instance.0.unwrap();
+    let memory = instance.get_memory(&mut store, "memory").unwrap();
+    let run = instance
+        .get_typed_func::<(), ()>(&mut store, "run")
+        .unwrap();
+    let guards = GuardedCalls::install(&mut store, vec![MemoryGuard::new(memory)]).unwrap();
+    for round in 1..4 {
+        finish(run.call_async(&mut store, ())).0.unwrap();
+        {
+            let mut call = pin!(run.call_async(&mut store, ()));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(call.as_mut().poll(&mut context).is_pending());
+        }
+        // What it did before it was given up is no damage, and what happens now is.
+        assert_eq!(memory.data(&store)[0], 2 * round);
+        memory.data_mut(&mut store)[60_000] ^= 2;
+        let error = finish(run.call_async(&mut store, ())).0.unwrap_err();
+        assert!(error.is::<GuardedCallError>(), "{error:#}");
+        assert_eq!(memory.data(&store)[0], 2 * round, "it did not run");
+        guards
+            .with(|guards| guards[0].reseal(&store, 60_000..60_001))
+            .unwrap();
+    }
+    let numbers = guards.with(|guards| guards[0].statistics());
+    assert_eq!((numbers.seals, numbers.damages), (7, 3));
 }

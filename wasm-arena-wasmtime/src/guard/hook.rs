@@ -80,7 +80,7 @@ impl GuardedCalls {
     /// functions of later instances are calls too. Takes the place of any call hook of the store.
     ///
     /// While a guest waits in a host function, or in a pending future, it may be in the middle of a
-    /// change, and nothing is verified.
+    /// change, and nothing is verified. A future that is given up ends the call, and seals.
     ///
     /// # Errors
     /// A [`GuardedCallError`] of the first seal; the store is as it was.

@@ -237,7 +237,14 @@ impl Prepared {
         };
         let watch = match Watch::start(level, &mut self.store, instance, module) {
             Ok(watch) => watch,
-            Err(damage) => return Ok(Ended::Damaged(damage.message)),
+            Err(damage) => {
+                self.contents = Some(Contents {
+                    memories: Vec::new(),
+                    not_watched: Vec::new(),
+                    damage: Some(damage.report),
+                });
+                return Ok(Ended::Damaged(damage.message));
+            }
         };
         let ended = self.call(instance, options, module);
         let damage = ended.as_ref().err().and_then(|error| watch.damage(error));
