@@ -253,6 +253,17 @@
 // How many kinds of calls there are.
 #define WASM_ARENA_CALL_COUNT 16
 
+// WAMR's tag for its own objects, `Alloc_For_Runtime`.
+#define WASM_ARENA_WAMR_FOR_RUNTIME 0
+
+// WAMR's tag for linear memories, `Alloc_For_LinearMemory`.
+#define WASM_ARENA_WAMR_FOR_LINEAR_MEMORY 1
+
+// Blocks from this size on come from arenas, in regions of their own with guards: wasm3's linear
+// memories (a page and more, with wasm3's header in front) and stacks of that size. wasm3 does not
+// say what a block is for.
+#define WASM_ARENA_WASM3_THRESHOLD WASM_PAGE_SIZE_FOR_C
+
 // A maximum, in Wasm pages, that is none.
 #define WASM_ARENA_NO_MAXIMUM 4294967295
 
@@ -290,6 +301,11 @@ typedef struct wasm_arena_budget_t wasm_arena_budget_t;
 // by `wasm_arena_memory_destroy`. Functions that change it need it alone: a second thread gets
 // `WASM_ARENA_ERROR_IN_USE`. Functions that look at it may run at once.
 typedef struct wasm_arena_memory_t wasm_arena_memory_t;
+
+// The memory of a C runtime: its linear memories come from arenas, its own objects from a heap of
+// bounded time beside them. Made by `wasm_arena_runtime_create`, ended by
+// `wasm_arena_runtime_destroy`. Any number of threads may use it at once.
+typedef struct wasm_arena_runtime_t wasm_arena_runtime_t;
 
 // What came of a call: `WASM_ARENA_OK`, or an error. The fields of `wasm_arena_error_t` that an
 // error fills are named with it; the others are zero, or -1 where that is said there.
@@ -634,6 +650,20 @@ typedef struct wasm_arena_memory_statistics_t {
     // 1 if the region came from the cache, else 0.
     uint32_t from_cache;
 } wasm_arena_memory_statistics_t;
+
+// The account of a runtime's memory.
+typedef struct wasm_arena_runtime_statistics_t {
+    // Linear memories (and other blocks that came from arenas) alive.
+    uint64_t memories;
+    // Bytes of the runtime's own objects, as it asked for them and rounded up.
+    uint64_t object_bytes;
+    // Bytes taken from the operating system for these.
+    uint64_t object_mapped_bytes;
+    // Requests that were refused.
+    uint64_t refusals;
+    // Blocks that were to be freed or resized, and were none.
+    uint64_t strays;
+} wasm_arena_runtime_statistics_t;
 
 // The platform's own arenas: the C library's heap on QNX 7.0 and 7.1, portable arenas elsewhere.
 #define WASM_ARENA_SYSTEM_ARENAS 0
@@ -1296,6 +1326,91 @@ wasm_arena_status_t wasm_arena_memory_describe_address(struct wasm_arena_memory_
 // What `core`, as compilers ship it, names as the one who unwinds. Nothing unwinds here, so nobody
 // calls it; the linker wants the name.
 void rust_eh_personality(void);
+
+// Makes the memory of a runtime, and stores its handle in `runtime`. Linear memories come from
+// `arenas`, each with the options given (null: the defaults); the runtime's own objects come from a
+// heap of its own. The arenas, and the budget in the options, cannot be destroyed before it.
+//
+// `reserved` is 0, or how much address space behind the base of every linear memory is to fault or
+// to be its data, as a runtime needs that leaves checks out of compiled code: 8 GiB for WAMR with
+// hardware bounds checks. Memories then never move. Refused where address space costs memory.
+wasm_arena_status_t wasm_arena_runtime_create(struct wasm_arena_arenas_t *arenas,
+                                              const struct wasm_arena_memory_options_t *options,
+                                              size_t reserved,
+                                              struct wasm_arena_runtime_t **runtime,
+                                              struct wasm_arena_error_t *error);
+
+// Ends the memory of a runtime: all of its linear memories and all of its objects, freed by it or
+// not. End the runtime first.
+//
+// # Safety
+// Pointers are as said at the head of this header; nothing the runtime got from it is used again.
+wasm_arena_status_t wasm_arena_runtime_destroy(struct wasm_arena_runtime_t *runtime,
+                                               struct wasm_arena_error_t *error);
+
+// The account of a runtime's memory. No system call.
+wasm_arena_status_t wasm_arena_runtime_statistics(struct wasm_arena_runtime_t *runtime,
+                                                  struct wasm_arena_runtime_statistics_t *statistics,
+                                                  struct wasm_arena_error_t *error);
+
+// Why a request of the runtime was refused last, in `refusal`: the runtime itself only sees a null
+// pointer. Its status is `WASM_ARENA_OK` if none was.
+wasm_arena_status_t wasm_arena_runtime_last_refusal(struct wasm_arena_runtime_t *runtime,
+                                                    struct wasm_arena_error_t *refusal,
+                                                    struct wasm_arena_error_t *error);
+
+// For WAMR's `mem_alloc_option.allocator.malloc_func`, built with `WASM_MEM_ALLOC_WITH_USAGE` and
+// `WASM_MEM_ALLOC_WITH_USER_DATA`. `user_data` is a `wasm_arena_runtime_t`. A linear memory is zero
+// and lies between guards; null if it is refused.
+void *wasm_arena_wamr_malloc(uint32_t usage, void *user_data, unsigned int size);
+
+// For WAMR's `realloc_func`, as `wasm_arena_wamr_malloc`. What a linear memory gains is zero. With
+// `full_size_mapped` the runtime counts on the base staying where it is: the memory then grows in
+// place or not at all.
+//
+// # Safety
+// As C's `realloc`: `block` is null or a live block of this runtime, which is not used by its old
+// address after success.
+void *wasm_arena_wamr_realloc(uint32_t usage,
+                              bool full_size_mapped,
+                              void *user_data,
+                              void *block,
+                              unsigned int size);
+
+// For WAMR's `free_func`, as `wasm_arena_wamr_malloc`. A block that is none is counted and left
+// alone, as far as it can be told.
+//
+// # Safety
+// As C's `free`: `block` is null or a live block of this runtime, which is not used again.
+void wasm_arena_wamr_free(uint32_t usage, void *user_data, void *block);
+
+// Says where wasm3's functions take memory from, for the whole process: wasm3 passes them nothing to
+// tell by. Call it before wasm3 does anything, and with null after its end.
+//
+// # Safety
+// Pointers are as said at the head of this header; no block of another runtime is in use by wasm3.
+wasm_arena_status_t wasm_arena_wasm3_use(struct wasm_arena_runtime_t *runtime,
+                                         struct wasm_arena_error_t *error);
+
+// In the place of `calloc` in wasm3: see `wasm_arena_wasm3.h`.
+//
+// # Safety
+// None of its own.
+void *wasm_arena_wasm3_calloc(size_t count, size_t size);
+
+// In the place of `realloc` in wasm3: see `wasm_arena_wasm3.h`. What a block from arenas gains is
+// zero.
+//
+// # Safety
+// As C's `realloc`: `block` is null or a live block of the runtime in use, which is not used by its
+// old address after success.
+void *wasm_arena_wasm3_realloc(void *block, size_t size);
+
+// In the place of `free` in wasm3: see `wasm_arena_wasm3.h`.
+//
+// # Safety
+// As C's `free`: `block` is null or a live block of the runtime in use, which is not used again.
+void wasm_arena_wasm3_free(void *block);
 
 #ifdef __cplusplus
 }  // extern "C"

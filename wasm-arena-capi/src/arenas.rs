@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use wasm_arena::{
     AllocatorBuilder, ArenaOptions, ArenaSystem, Arenas, EffectiveConfiguration, MappedPages,
-    NativeArenas, QnxArenaAllocatorConfig, SystemPages,
+    NativeArenas, QnxArenaAllocatorConfig, SystemFacts, SystemPages,
 };
 
 use crate::call::{Out, answer, options};
@@ -96,6 +96,19 @@ macro_rules! each_arenas {
 impl AnyArenas {
     fn references(&self) -> usize {
         each_arenas!(self, arenas => arenas.references())
+    }
+
+    /// A further reference to the same arenas.
+    pub(crate) fn share(&self) -> Self {
+        match self {
+            Self::Native(arenas) => Self::Native(arenas.clone()),
+            Self::Mapped(arenas) => Self::Mapped(arenas.clone()),
+        }
+    }
+
+    /// What the arena system can do.
+    pub(crate) fn facts(&self) -> SystemFacts {
+        each_arenas!(self, arenas => arenas.system().facts())
     }
 }
 

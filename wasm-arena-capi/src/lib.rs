@@ -42,6 +42,8 @@ mod memory_calls;
 mod numbers;
 #[cfg(not(any(panic = "unwind", test)))]
 mod panic;
+mod register;
+mod runtime;
 mod shared;
 mod statistics;
 mod status;
@@ -55,6 +57,7 @@ pub use error::*;
 pub use general::*;
 pub use memory_calls::*;
 pub use numbers::*;
+pub use runtime::*;
 pub use statistics::*;
 pub use status::*;
 

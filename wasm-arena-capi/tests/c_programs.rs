@@ -41,8 +41,15 @@ fn compiler() -> Command {
     Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
 }
 
-/// Compiles a program, links it as told, and runs it.
+/// Compiles a program of this folder, links it as told, and runs it.
 fn compile_and_run(name: &str, standard: &str, is_shared: bool) {
+    let source = here(&format!("tests/c/{name}.c"));
+    let output = output_of(&source, name, standard, is_shared);
+    assert_eq!(output, format!("{name}: ok\n"));
+}
+
+/// What a program says.
+fn output_of(source: &Path, name: &str, standard: &str, is_shared: bool) -> String {
     let libraries = libraries();
     let kind = if is_shared { "shared" } else { "static" };
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{kind}"));
@@ -53,7 +60,7 @@ fn compile_and_run(name: &str, standard: &str, is_shared: bool) {
         .args(["-g", "-O1"])
         .arg("-I")
         .arg(here("include"))
-        .arg(here(&format!("tests/c/{name}.c")))
+        .arg(source)
         .arg("-o")
         .arg(&program);
     if is_shared {
@@ -65,7 +72,7 @@ fn compile_and_run(name: &str, standard: &str, is_shared: bool) {
         compile.args(SYSTEM_LIBRARIES);
     }
     run(&mut compile);
-    assert_eq!(run(&mut Command::new(&program)), format!("{name}: ok\n"));
+    run(&mut Command::new(&program))
 }
 
 #[test]
@@ -96,6 +103,19 @@ fn threads() {
 #[test]
 fn layout() {
     compile_and_run("layout", "-std=c11", false);
+}
+
+#[test]
+fn the_guide_s_first_program() {
+    let guide = std::fs::read_to_string(here("../docs/c-api.md")).unwrap();
+    let (_, block) = guide.split_once("```c\n").expect("the guide has a program");
+    let (program, _) = block.split_once("```").expect("it ends");
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guide.c");
+    std::fs::write(&source, program).unwrap();
+    let output = output_of(&source, "guide", "-std=c99", false);
+    let promised = "6684672 bytes exceed the maximum of 1048576 bytes";
+    assert!(program.contains(promised));
+    assert_eq!(output, format!("{promised} (limit 1048576)\n"));
 }
 
 /// A header that stands alone: nothing has to be included before it.

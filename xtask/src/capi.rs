@@ -12,6 +12,7 @@ mod header;
 mod install;
 mod programs;
 mod qnx;
+mod runtimes;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ use crate::place;
 use crate::tasks::Failure;
 
 pub(crate) use programs::{run_sanitized, run_under_memcheck};
+pub(crate) use runtimes::run_all as run_runtimes;
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ enum Purpose {
     Replace,
     /// Compare the header, and try everything that is installed.
     Check,
+    /// Drive the hooks by their runtimes.
+    Runtimes,
     /// Lay libraries and headers out under a folder.
     Install(PathBuf),
 }
@@ -39,6 +43,7 @@ pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
     match parse(words).map_err(Failure::Usage)? {
         Purpose::Replace => Ok(header::replace()?),
         Purpose::Check => Ok(check()?),
+        Purpose::Runtimes => Ok(run_runtimes()?),
         Purpose::Install(prefix) => Ok(install::install(&prefix)?),
     }
 }
@@ -47,9 +52,10 @@ fn parse(words: &[String]) -> Result<Purpose, String> {
     match words {
         [] => Ok(Purpose::Replace),
         [check] if check == "--check" => Ok(Purpose::Check),
+        [runtimes] if runtimes == "--runtimes" => Ok(Purpose::Runtimes),
         [install, prefix] if install == "--install" => Ok(Purpose::Install(prefix.into())),
         _ => Err(format!(
-            "`{}`: capi takes --check, --install PREFIX, or nothing",
+            "`{}`: capi takes --check, --runtimes, --install PREFIX, or nothing",
             words.join(" ")
         )),
     }
@@ -80,6 +86,7 @@ mod tests {
         };
         assert_eq!(words(""), Ok(Purpose::Replace));
         assert_eq!(words("--check"), Ok(Purpose::Check));
+        assert_eq!(words("--runtimes"), Ok(Purpose::Runtimes));
         assert_eq!(
             words("--install /opt/x"),
             Ok(Purpose::Install("/opt/x".into()))

@@ -20,7 +20,7 @@ struct Step {
 
 /// In this order, so that what is quick and fails often comes first, and that what is built for one
 /// step serves the next.
-const STEPS: [Step; 20] = [
+const STEPS: [Step; 21] = [
     Step {
         name: "format",
         protects: "one layout for all code",
@@ -97,6 +97,11 @@ const STEPS: [Step; 20] = [
         run: capi::check,
     },
     Step {
+        name: "capi-runtimes",
+        protects: "the hooks for C runtimes, driven by Wasmtime, WAMR and wasm3 themselves",
+        run: capi::run_runtimes,
+    },
+    Step {
         name: "no-std",
         protects: "no system and no allocator is needed",
         run: no_std::run,
@@ -143,9 +148,10 @@ const MAIN_COMMAND: &str =
     "cargo run --release -p wasm-arena-cli -- run examples/guests/word-index.wasm";
 
 /// Packages that are no part of the workspace.
-const APART: [&str; 3] = [
+const APART: [&str; 4] = [
     "conformance/qnx/Cargo.toml",
     "fuzz/Cargo.toml",
+    "wasm-arena-capi/hooks/wasmtime-test/Cargo.toml",
     "xtask/no-std-probe/Cargo.toml",
 ];
 

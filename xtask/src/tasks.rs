@@ -84,8 +84,8 @@ const TASKS: [Task; 12] = [
     },
     Task {
         name: "capi",
-        arguments: "[--check | --install PREFIX]",
-        help: "makes the C header anew; compares it and tries the libraries; or installs them",
+        arguments: "[--check | --runtimes | --install PREFIX]",
+        help: "makes the C header anew; compares it and tries the libraries; drives the hooks; or installs",
         run: capi::run,
     },
     Task {

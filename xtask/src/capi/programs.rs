@@ -17,18 +17,18 @@ pub(super) fn compiler() -> OsString {
     std::env::var_os("CC").unwrap_or_else(|| "cc".into())
 }
 
-fn source(name: &str) -> PathBuf {
+pub(super) fn source(name: &str) -> PathBuf {
     place::root().join(format!("wasm-arena-capi/tests/c/{name}.c"))
 }
 
-fn folder(name: &str) -> Result<PathBuf, String> {
+pub(super) fn folder(name: &str) -> Result<PathBuf, String> {
     let folder = place::target().join("capi-programs").join(name);
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok(folder)
 }
 
 /// Runs a program, and sees that it came to its end.
-fn run(command: &mut Command, name: &str) -> Result<(), String> {
+pub(super) fn run(command: &mut Command, name: &str) -> Result<(), String> {
     let output = command::output(command)?;
     if output == format!("{name}: ok\n") {
         Ok(())
