@@ -262,7 +262,7 @@
 // Blocks from this size on come from arenas, in regions of their own with guards: wasm3's linear
 // memories (a page and more, with wasm3's header in front) and stacks of that size. wasm3 does not
 // say what a block is for.
-#define WASM_ARENA_WASM3_THRESHOLD WASM_PAGE_SIZE_FOR_C
+#define WASM_ARENA_WASM3_THRESHOLD 65536
 
 // A maximum, in Wasm pages, that is none.
 #define WASM_ARENA_NO_MAXIMUM 4294967295

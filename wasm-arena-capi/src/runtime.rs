@@ -450,10 +450,8 @@ static OF_WASM3: AtomicUsize = AtomicUsize::new(0);
 /// Blocks from this size on come from arenas, in regions of their own with guards: wasm3's linear
 /// memories (a page and more, with wasm3's header in front) and stacks of that size. wasm3 does not
 /// say what a block is for.
-pub const WASM_ARENA_WASM3_THRESHOLD: usize = WASM_PAGE_SIZE_FOR_C;
-
-const WASM_PAGE_SIZE_FOR_C: usize = 65536;
-const _: () = assert!(WASM_PAGE_SIZE_FOR_C == WASM_PAGE_SIZE);
+pub const WASM_ARENA_WASM3_THRESHOLD: usize = 65536;
+const _: () = assert!(WASM_ARENA_WASM3_THRESHOLD == WASM_PAGE_SIZE);
 
 /// Says where wasm3's functions take memory from, for the whole process: wasm3 passes them nothing to
 /// tell by. Call it before wasm3 does anything, and with null after its end.

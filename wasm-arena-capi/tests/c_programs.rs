@@ -101,6 +101,11 @@ fn threads() {
 }
 
 #[test]
+fn runtime() {
+    compile_and_run("runtime", "-std=c99", false);
+}
+
+#[test]
 fn layout() {
     compile_and_run("layout", "-std=c11", false);
 }

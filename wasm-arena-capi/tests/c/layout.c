@@ -28,6 +28,7 @@ OFFSET(wasm_arena_arena_options_t, arena_size, 8);
 SIZE(wasm_arena_memory_options_t, 32 + 4 * sizeof(size_t));
 OFFSET(wasm_arena_memory_options_t, guard_before, 24);
 OFFSET(wasm_arena_memory_options_t, budget, 24 + 3 * sizeof(size_t));
+SIZE(wasm_arena_runtime_statistics_t, 40);
 SIZE(wasm_arena_view_t, 3 * sizeof(size_t));
 
 int main(void)

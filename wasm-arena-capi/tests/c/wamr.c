@@ -2,8 +2,8 @@
  *
  * The version that can be had as a package (crate wamr-sys 0.1.1, WAMR of early 2021) calls its
  * allocator without a usage: what it asks for a linear memory is told here by the size, a whole number
- * of pages, which its interpreter asks for nothing else. Later versions say it themselves; what they
- * call is called in `as_later_versions_call`. */
+ * of pages, which its interpreter asks for nothing else. Later versions say it themselves: `runtime.c`
+ * calls as they do. */
 #include <stdbool.h>
 
 #include "check.h"
@@ -135,64 +135,6 @@ static void a_guest(void)
     wasm_runtime_unload(module);
 }
 
-/* With a usage, a flag and user data: the shapes of WAMR 2's allocator. */
-static void as_later_versions_call(void)
-{
-    void *(*malloc_function)(uint32_t, void *, unsigned int) = wasm_arena_wamr_malloc;
-    void *(*realloc_function)(uint32_t, bool, void *, void *, unsigned int) =
-        wasm_arena_wamr_realloc;
-    void (*free_function)(uint32_t, void *, void *) = wasm_arena_wamr_free;
-    wasm_arena_runtime_t *reserved = NULL;
-    struct wasm_arena_runtime_statistics_t account;
-    struct wasm_arena_address_t place;
-    uint8_t *base;
-    uint8_t *grown;
-    uint8_t *object;
-    size_t byte;
-
-    OK(wasm_arena_runtime_create(arenas, NULL, (size_t)8 << 30, &reserved, error));
-    base = malloc_function(WASM_ARENA_WAMR_FOR_LINEAR_MEMORY, reserved, WASM_ARENA_PAGE_SIZE);
-    CHECK(base != NULL);
-    for (byte = 0; byte < WASM_ARENA_PAGE_SIZE; byte++) {
-        CHECK_EQUAL(base[byte], 0);
-        base[byte] = 0xff;
-    }
-    /* Mapped in full: it must stay where it is, and what is behind it must fault. */
-    grown = realloc_function(WASM_ARENA_WAMR_FOR_LINEAR_MEMORY, true, reserved, base,
-                             3 * WASM_ARENA_PAGE_SIZE);
-    CHECK(grown == base && grown[0] == 0xff && grown[WASM_ARENA_PAGE_SIZE] == 0);
-    OK(wasm_arena_arenas_describe_address(arenas, base + 3 * WASM_ARENA_PAGE_SIZE, &place, error));
-    CHECK_EQUAL(place.part, WASM_ARENA_PART_ROOM);
-    OK(wasm_arena_arenas_describe_address(arenas, base + ((size_t)8 << 30) - 1, &place, error));
-    CHECK_EQUAL(place.part, WASM_ARENA_PART_ROOM);
-    free_function(WASM_ARENA_WAMR_FOR_LINEAR_MEMORY, reserved, base);
-
-    /* Recycled memory is zero again: what an allocator that only wraps malloc forgets. */
-    base = malloc_function(WASM_ARENA_WAMR_FOR_LINEAR_MEMORY, reserved, WASM_ARENA_PAGE_SIZE);
-    for (byte = 0; byte < WASM_ARENA_PAGE_SIZE; byte++) {
-        CHECK_EQUAL(base[byte], 0);
-    }
-    object = realloc_function(WASM_ARENA_WAMR_FOR_RUNTIME, false, reserved, NULL, 100);
-    CHECK(object != NULL && (size_t)object % 16 == 0);
-    memset(object, 7, 100);
-    object = realloc_function(WASM_ARENA_WAMR_FOR_RUNTIME, false, reserved, object, 100000);
-    CHECK(object != NULL && object[99] == 7);
-    free_function(WASM_ARENA_WAMR_FOR_RUNTIME, reserved, object);
-
-    /* Without room to grow in place, what must not move is refused. */
-    CHECK(realloc_function(WASM_ARENA_WAMR_FOR_LINEAR_MEMORY, true, memory, base,
-                           2 * WASM_ARENA_PAGE_SIZE) == NULL);
-    free_function(WASM_ARENA_WAMR_FOR_LINEAR_MEMORY, memory, base);
-    OK(wasm_arena_runtime_statistics(memory, &account, error));
-    CHECK_EQUAL(account.strays, 2);
-    CHECK(malloc_function(WASM_ARENA_WAMR_FOR_RUNTIME, NULL, 1) == NULL);
-    CHECK(malloc_function(WASM_ARENA_WAMR_FOR_RUNTIME, arenas, 1) == NULL);
-    OK(wasm_arena_runtime_statistics(reserved, &account, error));
-    CHECK_EQUAL(account.memories, 1);
-    /* What the runtime did not free is ended with its memory. */
-    OK(wasm_arena_runtime_destroy(reserved, error));
-}
-
 int main(void)
 {
     wasm_arena_budget_t *budget = NULL;
@@ -229,7 +171,6 @@ int main(void)
     OK(wasm_arena_arenas_statistics(arenas, &of_arenas, error));
     CHECK(of_arenas.cache_hits >= 2);
 
-    as_later_versions_call();
     OK(wasm_arena_runtime_destroy(memory, error));
     OK(wasm_arena_budget_destroy(budget, error));
     OK(wasm_arena_arenas_destroy(arenas, error));

@@ -11,7 +11,7 @@ use crate::{command, place};
 pub(super) const C_FLAGS: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-pedantic"];
 
 /// Programs that take nothing but the header. `cargo test` runs them too.
-const PROGRAMS: [&str; 4] = ["life", "misuse", "atomic", "threads"];
+const PROGRAMS: [&str; 5] = ["life", "misuse", "atomic", "threads", "runtime"];
 
 pub(super) fn compiler() -> OsString {
     std::env::var_os("CC").unwrap_or_else(|| "cc".into())
