@@ -127,6 +127,10 @@ pub(crate) fn run_under_memcheck() -> Result<(), String> {
             .args(["--quiet", "--error-exitcode=99", "--leak-check=full"])
             .args(["--show-leak-kinds=definite,indirect"])
             .args(["--errors-for-leak-kinds=definite,indirect"])
+            .arg(format!(
+                "--suppressions={}",
+                source("memcheck").with_extension("supp").display()
+            ))
             .arg(&program);
         run(&mut valgrind, name)?;
     }
