@@ -890,6 +890,17 @@ typedef struct wasm_arena_runtime_statistics_t {
 // A bit was flipped on purpose and not found. `record`; `found`: which bit, 0 being the lowest.
 #define WASM_ARENA_ERROR_DETECTOR_FAILED 210
 
+// The table has no room for the checksums of so many blocks. `available`: its entries; `requested`:
+// the blocks there are.
+#define WASM_ARENA_ERROR_TABLE_TOO_SMALL 211
+
+// A size that blocks cannot have. `requested`, `minimum`: bytes.
+#define WASM_ARENA_ERROR_INVALID_BLOCK_SIZE 212
+
+// The contents are not as long as when their checksums were taken. `expected`: bytes then; `size`:
+// bytes now.
+#define WASM_ARENA_ERROR_SIZE_CHANGED 213
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus

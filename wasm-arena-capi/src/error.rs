@@ -431,6 +431,24 @@ fn of_contents(error: &IntegrityError) -> wasm_arena_error_t {
             ..with(WASM_ARENA_ERROR_NOT_WHOLE_WORDS)
         },
         IntegrityError::NoTable => with(WASM_ARENA_ERROR_NO_TABLE),
+        IntegrityError::TableTooSmall { entries, blocks } => wasm_arena_error_t {
+            available: entries as u64,
+            requested: blocks as u64,
+            ..with(WASM_ARENA_ERROR_TABLE_TOO_SMALL)
+        },
+        IntegrityError::InvalidBlockSize {
+            block_size,
+            minimum,
+        } => wasm_arena_error_t {
+            requested: block_size as u64,
+            minimum: minimum as u64,
+            ..with(WASM_ARENA_ERROR_INVALID_BLOCK_SIZE)
+        },
+        IntegrityError::SizeChanged { covered, size } => wasm_arena_error_t {
+            expected: covered as u64,
+            size: size as u64,
+            ..with(WASM_ARENA_ERROR_SIZE_CHANGED)
+        },
         IntegrityError::MirrorTooSmall { mirror, size } => wasm_arena_error_t {
             available: mirror as u64,
             size: size as u64,

@@ -127,6 +127,14 @@ pub const WASM_ARENA_ERROR_CONTENDED: wasm_arena_status_t = 208;
 pub const WASM_ARENA_ERROR_NOT_VERIFYING: wasm_arena_status_t = 209;
 /// A bit was flipped on purpose and not found. `record`; `found`: which bit, 0 being the lowest.
 pub const WASM_ARENA_ERROR_DETECTOR_FAILED: wasm_arena_status_t = 210;
+/// The table has no room for the checksums of so many blocks. `available`: its entries; `requested`:
+/// the blocks there are.
+pub const WASM_ARENA_ERROR_TABLE_TOO_SMALL: wasm_arena_status_t = 211;
+/// A size that blocks cannot have. `requested`, `minimum`: bytes.
+pub const WASM_ARENA_ERROR_INVALID_BLOCK_SIZE: wasm_arena_status_t = 212;
+/// The contents are not as long as when their checksums were taken. `expected`: bytes then; `size`:
+/// bytes now.
+pub const WASM_ARENA_ERROR_SIZE_CHANGED: wasm_arena_status_t = 213;
 
 /// A status, its name and its text.
 #[derive(Debug)]
@@ -402,6 +410,21 @@ pub(crate) const ALL: &[Entry] = &[
         WASM_ARENA_ERROR_DETECTOR_FAILED,
         c"WASM_ARENA_ERROR_DETECTOR_FAILED",
         c"a flipped bit was not found by the self-test",
+    ),
+    entry(
+        WASM_ARENA_ERROR_TABLE_TOO_SMALL,
+        c"WASM_ARENA_ERROR_TABLE_TOO_SMALL",
+        c"the table has too few entries for the blocks",
+    ),
+    entry(
+        WASM_ARENA_ERROR_INVALID_BLOCK_SIZE,
+        c"WASM_ARENA_ERROR_INVALID_BLOCK_SIZE",
+        c"a size that blocks cannot have",
+    ),
+    entry(
+        WASM_ARENA_ERROR_SIZE_CHANGED,
+        c"WASM_ARENA_ERROR_SIZE_CHANGED",
+        c"the size changed since the checksums were taken",
     ),
 ];
 

@@ -175,6 +175,18 @@ fn integrity_errors() -> Vec<IntegrityError> {
             word: 8,
         },
         IntegrityError::NoTable,
+        IntegrityError::TableTooSmall {
+            entries: 1,
+            blocks: 2,
+        },
+        IntegrityError::InvalidBlockSize {
+            block_size: 3,
+            minimum: 64,
+        },
+        IntegrityError::SizeChanged {
+            covered: 1,
+            size: 2,
+        },
         IntegrityError::MirrorTooSmall { mirror: 1, size: 2 },
         IntegrityError::BlockDamaged {
             block: 1,
@@ -326,7 +338,7 @@ fn numbers_are_where_the_status_says() {
     assert_eq!((error.address, error.length), (0x7000, 0x2000));
     assert_eq!(error.os_call, crate::numbers::WASM_ARENA_CALL_COMMIT);
 
-    let error = wasm_arena_error_t::from(&Failure::from(integrity_errors()[6]));
+    let error = wasm_arena_error_t::from(&Failure::from(integrity_errors()[9]));
     assert_eq!(
         (error.stored, error.second, error.computed, error.repaired),
         (1, 2, 3, 0)
