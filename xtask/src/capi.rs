@@ -20,7 +20,7 @@ use crate::place;
 use crate::tasks::Failure;
 
 pub(crate) use programs::{run_sanitized, run_under_memcheck};
-pub(crate) use runtimes::run_all as run_runtimes;
+pub(crate) use runtimes::{run_all as run_runtimes, run_wasmtime};
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,8 +29,10 @@ enum Purpose {
     Replace,
     /// Compare the header, and try everything that is installed.
     Check,
-    /// Drive the hooks by their runtimes.
+    /// Drive the hooks for wasm3 and WAMR.
     Runtimes,
+    /// Drive the hook for Wasmtime.
+    Wasmtime,
     /// Lay libraries and headers out under a folder.
     Install(PathBuf),
 }
@@ -44,6 +46,7 @@ pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
         Purpose::Replace => Ok(header::replace()?),
         Purpose::Check => Ok(check()?),
         Purpose::Runtimes => Ok(run_runtimes()?),
+        Purpose::Wasmtime => Ok(run_wasmtime()?),
         Purpose::Install(prefix) => Ok(install::install(&prefix)?),
     }
 }
@@ -53,9 +56,10 @@ fn parse(words: &[String]) -> Result<Purpose, String> {
         [] => Ok(Purpose::Replace),
         [check] if check == "--check" => Ok(Purpose::Check),
         [runtimes] if runtimes == "--runtimes" => Ok(Purpose::Runtimes),
+        [wasmtime] if wasmtime == "--wasmtime" => Ok(Purpose::Wasmtime),
         [install, prefix] if install == "--install" => Ok(Purpose::Install(prefix.into())),
         _ => Err(format!(
-            "`{}`: capi takes --check, --runtimes, --install PREFIX, or nothing",
+            "`{}`: capi takes --check, --runtimes, --wasmtime, --install PREFIX, or nothing",
             words.join(" ")
         )),
     }
@@ -87,6 +91,7 @@ mod tests {
         assert_eq!(words(""), Ok(Purpose::Replace));
         assert_eq!(words("--check"), Ok(Purpose::Check));
         assert_eq!(words("--runtimes"), Ok(Purpose::Runtimes));
+        assert_eq!(words("--wasmtime"), Ok(Purpose::Wasmtime));
         assert_eq!(
             words("--install /opt/x"),
             Ok(Purpose::Install("/opt/x".into()))

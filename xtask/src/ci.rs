@@ -98,7 +98,7 @@ const STEPS: [Step; 21] = [
     },
     Step {
         name: "capi-runtimes",
-        protects: "the hooks for C runtimes, driven by Wasmtime, WAMR and wasm3 themselves",
+        protects: "the hooks for C runtimes, driven by WAMR and wasm3 themselves",
         run: capi::run_runtimes,
     },
     Step {

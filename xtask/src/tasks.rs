@@ -84,7 +84,7 @@ const TASKS: [Task; 12] = [
     },
     Task {
         name: "capi",
-        arguments: "[--check | --runtimes | --install PREFIX]",
+        arguments: "[--check | --runtimes | --wasmtime | --install PREFIX]",
         help: "makes the C header anew; compares it and tries the libraries; drives the hooks; or installs",
         run: capi::run,
     },
