@@ -17,6 +17,7 @@
 
 mod machine;
 mod numbers;
+mod picture;
 mod process;
 mod program;
 mod race;
@@ -26,6 +27,7 @@ mod threads;
 
 pub use machine::Machine;
 pub use numbers::{Spread, Tail, geometric_mean};
+pub use picture::picture;
 pub use process::{AddressSpace, PageFaults};
 pub use program::{Group, Setting, main, results};
 pub use race::{Contender, Effort, Measured, race, timed};

@@ -53,6 +53,11 @@ pub fn main(groups: &[Group]) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for group in chosen {
         match run(&group, mode) {
+            // Times that mean nothing are not shown.
+            Ok(report) if mode == Mode::Test => {
+                let (cases, figures) = (report.cases.len(), report.aims.len());
+                println!("{}: right ({cases} cases, {figures} figures)", group.name);
+            }
             Ok(report) => println!("{report}"),
             Err(problem) => {
                 eprintln!("{} FAILED: {problem}\n", group.name);

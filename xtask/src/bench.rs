@@ -27,12 +27,14 @@ const PROGRAMS: [Program; 3] = [
             "churn-threads",
             "churn-data",
             "churn-space",
+            "grow",
+            "kernels",
         ],
     },
     Program {
         name: "bench-libraries",
         feature: "libraries",
-        groups: &["integrity", "heap"],
+        groups: &["integrity", "heap", "layer"],
     },
 ];
 
@@ -42,6 +44,8 @@ struct Wanted {
     groups: Vec<String>,
     /// `--quick` or `--test`.
     mode: Option<String>,
+    /// Draw the pictures from what is kept; measure nothing.
+    plot: bool,
 }
 
 /// Measures the groups named, or all.
@@ -50,6 +54,9 @@ struct Wanted {
 /// Words that make no sense; a build that fails; a wrong result.
 pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
     let wanted = parse(words).map_err(Failure::Usage)?;
+    if wanted.plot {
+        return Ok(draw()?);
+    }
     Ok(measure(&wanted)?)
 }
 
@@ -70,6 +77,8 @@ fn parse(words: &[String]) -> Result<Wanted, String> {
         match word.as_str() {
             "--quick" | "--test" if wanted.mode.is_none() => wanted.mode = Some(word.clone()),
             "--quick" | "--test" => return Err("either `--quick` or `--test`".to_owned()),
+            "--plot" if words.len() == 1 => wanted.plot = true,
+            "--plot" => return Err("`--plot` draws what is kept, and stands alone".to_owned()),
             group => {
                 let mut known = PROGRAMS.iter().flat_map(|program| program.groups);
                 if !known.any(|name| *name == group) {
@@ -81,6 +90,14 @@ fn parse(words: &[String]) -> Result<Wanted, String> {
         }
     }
     Ok(wanted)
+}
+
+fn draw() -> Result<(), String> {
+    command::run(command::cargo("run").args([
+        "--locked",
+        "--package=wasm-arena-benches",
+        "--bin=bench-pictures",
+    ]))
 }
 
 fn measure(wanted: &Wanted) -> Result<(), String> {
@@ -125,9 +142,12 @@ mod tests {
         let wanted = Wanted {
             groups: vec!["churn".to_owned(), "heap".to_owned()],
             mode: Some("--quick".to_owned()),
+            plot: false,
         };
         assert_eq!(parsed(&["churn", "--quick", "heap"]), Ok(wanted));
         assert!(parsed(&["--quick", "--test"]).is_err());
+        assert!(parsed(&["--plot"]).unwrap().plot);
+        assert!(parsed(&["--plot", "churn"]).is_err());
         assert!(parsed(&["--fast"]).unwrap_err().contains("churn-heavy"));
     }
 }

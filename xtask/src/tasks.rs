@@ -102,8 +102,8 @@ const TASKS: [Task; 12] = [
     },
     Task {
         name: "bench",
-        arguments: "[GROUP...] [--quick | --test]",
-        help: "measures beside the peers; keeps the figures of a full run in benches/results",
+        arguments: "[GROUP...] [--quick | --test | --plot]",
+        help: "measures beside the peers and keeps the figures; `--plot` draws those kept",
         run: bench::run,
     },
 ];

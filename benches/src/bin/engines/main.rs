@@ -2,6 +2,8 @@
 #![allow(clippy::std_instead_of_alloc, reason = "a program has std")]
 
 mod churn;
+mod grow;
+mod kernels;
 mod peers;
 
 use std::process::ExitCode;
@@ -14,5 +16,7 @@ fn main() -> ExitCode {
         churn::threads::GROUP,
         churn::data::GROUP,
         churn::space::GROUP,
+        grow::GROUP,
+        kernels::GROUP,
     ])
 }

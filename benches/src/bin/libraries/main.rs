@@ -3,12 +3,13 @@
 
 mod heap;
 mod integrity;
+mod layer;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match heap::child() {
-        None => benches::main(&[integrity::GROUP, heap::GROUP]),
+        None => benches::main(&[integrity::GROUP, heap::GROUP, layer::GROUP]),
         Some(Ok(found)) => {
             println!("{found}");
             ExitCode::SUCCESS
