@@ -137,7 +137,7 @@ impl Runtime {
         size: usize,
         in_place: bool,
     ) -> Option<Result<NonNull<u8>, Failure>> {
-        let mut memory = {
+        let memory = {
             let mut register = self.register.lock();
             let entry = register.get(address)?;
             if entry.is_busy {
@@ -160,8 +160,6 @@ impl Runtime {
             // There is room: one was removed just now.
             register.insert(entry);
         }
-        drop(register);
-        let _only_the_register_s = memory.get_mut();
         Some(grown)
     }
 

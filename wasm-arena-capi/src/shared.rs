@@ -87,16 +87,6 @@ impl<T> Shared<T> {
         self.body().references.load(Ordering::Acquire)
     }
 
-    /// The value, if this is the only reference.
-    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
-        if self.references() != 1 {
-            return None;
-        }
-        // SAFETY: invariant 1; the only reference is borrowed exclusively, so no other can be made.
-        let body = unsafe { self.0.as_mut() };
-        Some(&mut body.value)
-    }
-
     /// Gives the reference out of hand.
     pub(crate) fn into_raw(self) -> NonNull<()> {
         let raw = self.0.cast();
