@@ -835,6 +835,10 @@ typedef struct wasm_arena_runtime_statistics_t {
 // The bookkeeping of this memory is inconsistent; do not use it further.
 #define WASM_ARENA_ERROR_BOOKKEEPING_DAMAGED 121
 
+// Memory that must be zero is not. `offset`, `address`: of the first such byte; `found`: the word
+// there.
+#define WASM_ARENA_ERROR_CONTENTS_DAMAGED 122
+
 // `requested`: bytes; `length`: alignment; `limit`: the largest block.
 #define WASM_ARENA_ERROR_HEAP_TOO_LARGE 130
 

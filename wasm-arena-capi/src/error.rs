@@ -330,6 +330,16 @@ fn of_memory(error: &AllocError) -> wasm_arena_error_t {
             ..with(WASM_ARENA_ERROR_GUARD_DAMAGED)
         },
         AllocError::BookkeepingDamaged => with(WASM_ARENA_ERROR_BOOKKEEPING_DAMAGED),
+        AllocError::ContentsDamaged {
+            offset,
+            address,
+            found,
+        } => wasm_arena_error_t {
+            offset: offset as u64,
+            address: address as u64,
+            found,
+            ..with(WASM_ARENA_ERROR_CONTENTS_DAMAGED)
+        },
         // A test reads the enum's source, so that none ends up here.
         _ => with(WASM_ARENA_ERROR_UNKNOWN),
     }

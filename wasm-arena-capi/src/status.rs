@@ -89,6 +89,9 @@ pub const WASM_ARENA_ERROR_PARTIAL_CONFIGURATION: wasm_arena_status_t = 119;
 pub const WASM_ARENA_ERROR_GUARD_DAMAGED: wasm_arena_status_t = 120;
 /// The bookkeeping of this memory is inconsistent; do not use it further.
 pub const WASM_ARENA_ERROR_BOOKKEEPING_DAMAGED: wasm_arena_status_t = 121;
+/// Memory that must be zero is not. `offset`, `address`: of the first such byte; `found`: the word
+/// there.
+pub const WASM_ARENA_ERROR_CONTENTS_DAMAGED: wasm_arena_status_t = 122;
 /// `requested`: bytes; `length`: alignment; `limit`: the largest block.
 pub const WASM_ARENA_ERROR_HEAP_TOO_LARGE: wasm_arena_status_t = 130;
 /// `address`.
@@ -325,6 +328,11 @@ pub(crate) const ALL: &[Entry] = &[
         WASM_ARENA_ERROR_BOOKKEEPING_DAMAGED,
         c"WASM_ARENA_ERROR_BOOKKEEPING_DAMAGED",
         c"the bookkeeping of this memory is damaged",
+    ),
+    entry(
+        WASM_ARENA_ERROR_CONTENTS_DAMAGED,
+        c"WASM_ARENA_ERROR_CONTENTS_DAMAGED",
+        c"memory that must be zero is not",
     ),
     entry(
         WASM_ARENA_ERROR_HEAP_TOO_LARGE,

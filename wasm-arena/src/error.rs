@@ -150,6 +150,17 @@ pub enum AllocError {
     },
     /// The bookkeeping of this memory is inconsistent; the memory must not be used further.
     BookkeepingDamaged,
+    /// A byte that nobody may have written is not zero: above what the memory ever reached, or in a
+    /// region that was about to be handed out. The region is taken out of use (at once, or when its
+    /// memory ends) and counted as leaked.
+    ContentsDamaged {
+        /// Where the first such byte lies, in bytes from the base.
+        offset: usize,
+        /// Its address.
+        address: usize,
+        /// The word found there, little-endian; it may be followed by more.
+        found: u64,
+    },
 }
 
 impl fmt::Display for AllocError {
@@ -274,6 +285,14 @@ impl fmt::Display for AllocError {
                 write!(f, "the guard at {address:#x} is damaged")
             }
             Self::BookkeepingDamaged => f.write_str("the bookkeeping of this memory is damaged"),
+            Self::ContentsDamaged {
+                offset,
+                address,
+                found,
+            } => write!(
+                f,
+                "memory that must be zero holds {found:#x} at offset {offset:#x} ({address:#x})"
+            ),
         }
     }
 }

@@ -94,6 +94,7 @@ pub const DEFAULT_TABLE_ENTRIES: usize = 256;
 /// | [`Standard`](VerificationLevel::Standard) | every block touched is checked | as above | not checked |
 /// | [`Full`](VerificationLevel::Full) | and both records of its checksum | blocks written in part are checked before; what was written is read back | not checked |
 /// | [`Critical`](VerificationLevel::Critical) | as above | as above | both copies compared at each operation; the whole memory checked before growth |
+/// | any but `Off` | | | [`finish`](Self::finish) checks the whole memory |
 ///
 /// Bounds and protections are checked at every level. A block costs its size to check, so small
 /// blocks make small reads cheap: see [`ChecksumTable`]. Leaving `Off` takes all checksums anew,
@@ -159,6 +160,27 @@ struct Found {
     last: Option<IntegrityError>,
 }
 
+/// A memory that was found damaged when checking ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damaged<P> {
+    /// The memory.
+    pub provider: P,
+    /// The first damage found.
+    pub damage: IntegrityError,
+}
+
+impl<P> core::fmt::Display for Damaged<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.damage.fmt(f)
+    }
+}
+
+impl<P: core::fmt::Debug> core::error::Error for Damaged<P> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.damage)
+    }
+}
+
 impl<P: Provider> AtomicMemoryOps<P> {
     /// See [`into_atomic_ops`](crate::AtomicMemoryExt::into_atomic_ops).
     ///
@@ -196,9 +218,40 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
         Ok(ops)
     }
 
-    /// Ends checking and returns the memory.
+    /// Ends checking and returns the memory, whatever state it is in: see [`finish`](Self::finish).
     pub fn into_provider(self) -> P {
         self.provider
+    }
+
+    /// Verifies the whole memory, unless the level is [`Off`](VerificationLevel::Off), ends
+    /// checking, and returns the memory: the last word on what its next user gets.
+    ///
+    /// # Errors
+    /// [`Damaged`]: the first damage found, and the memory all the same.
+    ///
+    /// ```
+    /// use wasm_arena::{AtomicMemoryExt, SliceProvider};
+    ///
+    /// let mut memory = [0_usize; 512];
+    /// let ops = SliceProvider::from_words(&mut memory).into_atomic_ops()?;
+    /// ops.atomic_fill(0, 100, 7)?;
+    /// match ops.finish() {
+    ///     Ok(_provider) => {}
+    ///     Err(damaged) => panic!("{} for {:?}", damaged.damage, damaged.provider),
+    /// }
+    /// # Ok::<(), wasm_arena::IntegrityError>(())
+    /// ```
+    pub fn finish(self) -> Result<P, Damaged<P>> {
+        let verified = match self.level.get() {
+            Ok(VerificationLevel::Off) => self.compare_books(),
+            Ok(_) => self.verify_integrity(),
+            Err(damage) => Err(damage),
+        };
+        let provider = self.provider;
+        match verified {
+            Ok(()) => Ok(provider),
+            Err(damage) => Err(Damaged { provider, damage }),
+        }
     }
 
     /// Size in bytes.

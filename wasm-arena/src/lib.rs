@@ -42,10 +42,16 @@
 //! | [`Sampling`](VerificationLevel::Sampling) | the bookkeeping, one time in sixteen | | one block in sixteen, when it is read |
 //! | [`Standard`](VerificationLevel::Standard) | the bookkeeping | | every block that is read |
 //! | [`Full`](VerificationLevel::Full) | the bookkeeping | that the guards cannot be read | and the table of checksums, blocks before they are written in part, and what was written |
-//! | [`Critical`](VerificationLevel::Critical) | the bookkeeping, against its second copy | that the guards cannot be read | and the bookkeeping, against its second copy; everything before growth |
+//! | [`Critical`](VerificationLevel::Critical) | the bookkeeping, against its second copy | that the guards cannot be read, and that everything above the memory's greatest size is zero; a region that is handed out again is looked at as a whole | and the bookkeeping, against its second copy; everything before growth |
 //!
-//! [`NoStdAllocator`] compares its canaries at growth, reset and release, at every level but `Off`.
-//! What damage means, and what is repaired, is told at [`AtomicMemoryOps`].
+//! An allocator cannot know what a guest's bytes should be; it knows that nobody wrote above the
+//! greatest size the memory had, and that a region it hands out is zero. At `Critical` it looks: all
+//! accessible bytes above that size at growth, reset and release, all accessible bytes of a kept
+//! region at allocation. That is a pass over them, and makes them resident.
+//!
+//! [`NoStdAllocator`] compares its canaries at growth, reset and release, at every level but `Off`,
+//! and at `Critical` looks for the same zeros in its array. What damage means, and what is repaired,
+//! is told at [`AtomicMemoryOps`].
 //!
 //! # Features
 //! | feature | effect | default |
@@ -77,6 +83,7 @@ mod region;
 mod statistics;
 mod system;
 mod units;
+mod zeros;
 
 pub use os::Protection;
 
@@ -93,8 +100,8 @@ pub use effective::{
 pub use error::AllocError;
 pub use integrity::{
     AtomicMemoryOps, BookkeepingRecord, BorrowedChecksums, ChecksumEntry, ChecksumTable,
-    CompareExchange, DEFAULT_TABLE_ENTRIES, InlineTable, IntegrityError, IntegrityStatistics,
-    MIN_BLOCK_SIZE, MappedTable, ScrubReport,
+    CompareExchange, DEFAULT_TABLE_ENTRIES, Damaged, InlineTable, IntegrityError,
+    IntegrityStatistics, MIN_BLOCK_SIZE, MappedTable, ScrubReport,
 };
 pub use linear_memory::{LinearMemory, LittleEndian};
 pub use no_std_provider::{NoStdAllocator, NoStdProvider};

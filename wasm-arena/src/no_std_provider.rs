@@ -23,6 +23,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use os::{OsCall, OsError, Protection, Reason};
 
+use crate::zeros::ensure_zero;
 use crate::{
     AllocError, PageAllocator, VerificationLevel, WASM_PAGE_SIZE, bytes_to_pages, pages_to_bytes,
 };
@@ -160,7 +161,8 @@ impl<const N: usize> fmt::Debug for NoStdProvider<N> {
 ///
 /// The base never changes, and growth ends at `N` bytes. Without an operating system nothing can be
 /// protected: every protection but [`Protection::ReadWrite`] is refused. The canaries are compared
-/// at growth, reset and release, at every [level](VerificationLevel) but `Off`.
+/// at growth, reset and release, at every [level](VerificationLevel) but `Off`; at `Critical` what
+/// was never data must be zero, too.
 ///
 /// Invariants: (1) this value holds the claim of the array; (2) the data is zero from the dirty mark
 /// on; (3) the size of a live memory is at most `N`.
@@ -184,12 +186,25 @@ impl<const N: usize> NoStdAllocator<'_, N> {
         self.level = level;
     }
 
-    /// Compares the canaries now, whatever the level.
+    /// Compares the canaries, and looks whether all of the array that was never data is zero, now,
+    /// whatever the level.
     ///
     /// # Errors
-    /// [`AllocError::GuardDamaged`] with the address of the first damaged word.
+    /// [`AllocError::GuardDamaged`] with the address of the first damaged word, or
+    /// [`AllocError::ContentsDamaged`].
     pub fn verify(&self) -> Result<(), AllocError> {
-        match self.live.and_then(|_| self.array.damaged_canary()) {
+        if self.live.is_none() {
+            return Ok(());
+        }
+        self.compare_canaries()?;
+        let dirty = self.array.dirty.load(Ordering::Relaxed).min(N);
+        // SAFETY: inside the array, which is this value's (invariant 1); nobody has references
+        // into bytes above the memory.
+        unsafe { ensure_zero(self.start(), dirty..N) }
+    }
+
+    fn compare_canaries(&self) -> Result<(), AllocError> {
+        match self.array.damaged_canary() {
             None => Ok(()),
             Some(address) => Err(AllocError::GuardDamaged { address }),
         }
@@ -198,7 +213,8 @@ impl<const N: usize> NoStdAllocator<'_, N> {
     fn check(&self) -> Result<(), AllocError> {
         match self.level {
             VerificationLevel::Off => Ok(()),
-            _ => self.verify(),
+            VerificationLevel::Critical => self.verify(),
+            _ => self.compare_canaries(),
         }
     }
 

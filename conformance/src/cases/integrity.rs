@@ -97,6 +97,15 @@ impl Data {
         })
     }
 
+    /// As [`of`](Self::of), with the room behind the data, which is open.
+    #[track_caller]
+    fn with_room<A: PageAllocator>(memory: &A, capacity: usize) -> Result<Self, Failure> {
+        Ok(Self {
+            len: capacity / WORD,
+            ..Self::of(memory)?
+        })
+    }
+
     fn words(&self) -> &[AtomicUsize] {
         // SAFETY: whole words of a live memory (cases keep it longer than this value) that are
         // touched as atomics only while a checker has them.

@@ -158,6 +158,11 @@ fn memory_errors() -> Vec<AllocError> {
         },
         AllocError::GuardDamaged { address: 1 },
         AllocError::BookkeepingDamaged,
+        AllocError::ContentsDamaged {
+            offset: 1,
+            address: 4097,
+            found: 8,
+        },
     ]
 }
 

@@ -34,7 +34,7 @@ impl<R: ArenasRef> Allocator<R> {
     /// As [`PageAllocator::grow`](crate::PageAllocator::grow).
     pub fn grow_bytes(&mut self, additional: usize) -> Result<NonNull<u8>, AllocError> {
         self.check_operation()?;
-        self.check_guards()?;
+        self.check_region()?;
         let live = self.live()?;
         if additional == 0 {
             return Ok(live.base());
@@ -160,9 +160,7 @@ impl<R: ArenasRef> Allocator<R> {
         let charge = budget
             .map(|budget| budget.charge(self.cost(size, capacity)))
             .transpose()?;
-        let (_same, mut held) =
-            self.arenas()
-                .acquire(Some(id), layout, self.options.lock_in_memory)?;
+        let (_same, mut held) = self.acquire(Some(id), layout)?;
         let live = self.live()?;
         if let Err(error) = self.move_into(&mut held, live, size) {
             self.give_back(held, size, &self.protections);

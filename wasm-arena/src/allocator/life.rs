@@ -9,7 +9,10 @@ use super::{Allocator, Live, plan};
 use crate::arenas::HeldRegion;
 use crate::options::{GuardSize, RoomAccess};
 use crate::protection_map::ProtectionMap;
-use crate::{AllocError, ArenaSystem, ArenasRef, MemoryStatistics, RegionLayout, RegionRequest};
+use crate::{
+    AllocError, ArenaSystem, ArenasRef, MemoryId, MemoryStatistics, RegionLayout, RegionRequest,
+    VerificationLevel,
+};
 
 impl<R: ArenasRef> Allocator<R> {
     /// Allocates a memory of `initial` bytes that may grow to `maximum` bytes, or without a limit
@@ -83,9 +86,7 @@ impl<R: ArenasRef> Allocator<R> {
         let charge = budget
             .map(|budget| budget.charge(self.cost(initial, capacity)))
             .transpose()?;
-        let (id, mut held) = self
-            .arenas()
-            .acquire(None, layout, self.options.lock_in_memory)?;
+        let (id, mut held) = self.acquire(None, layout)?;
         if let Err(error) = self.prepare(&mut held, 0, 0, initial) {
             self.give_back(
                 held,
@@ -109,6 +110,25 @@ impl<R: ArenasRef> Allocator<R> {
         self.protections.reset(self.options.data_protection);
         self.live = Some(live);
         Ok((base, initial))
+    }
+
+    /// A region from the arenas, for a new memory or for the one named; taken out of use instead, if the level has it checked and it is
+    /// damaged.
+    pub(super) fn acquire(
+        &self,
+        id: Option<MemoryId>,
+        layout: RegionLayout,
+    ) -> Result<(MemoryId, HeldRegion), AllocError> {
+        let (id, held) = self
+            .arenas()
+            .acquire(id, layout, self.options.lock_in_memory)?;
+        match self.check_reused(&held) {
+            Ok(()) => Ok((id, held)),
+            Err(damage) => {
+                self.arenas().quarantine(held);
+                Err(damage)
+            }
+        }
     }
 
     /// The layout of a region for `size` bytes of data now and `capacity` later.
@@ -170,6 +190,9 @@ impl<R: ArenasRef> Allocator<R> {
     /// the new size then stay accessible, and zero, until it grows or ends.
     pub(super) fn reset_memory(&mut self) -> Result<(), AllocError> {
         self.check_operation()?;
+        if self.options.verification_level >= VerificationLevel::Critical {
+            self.check_region()?;
+        }
         let live = self.live()?;
         let initial = live.books.get(Entry::Initial);
         let keep_open = match self.options.room_access {
@@ -228,7 +251,7 @@ impl<R: ArenasRef> Allocator<R> {
     }
 
     fn end(&mut self) -> Result<(), AllocError> {
-        let checked = self.check_operation().and_then(|()| self.check_guards());
+        let checked = self.check_operation().and_then(|()| self.check_region());
         let Some(live) = self.live.take() else {
             return Err(AllocError::NotAllocated);
         };

@@ -1,15 +1,16 @@
 //! What is detected: bits and bursts in the data, in the table, in the numbers of the checker.
 #![forbid(unsafe_code)]
 
-use wasm_arena::{IntegrityError, VerificationLevel};
+use wasm_arena::{AllocError, IntegrityError, PageAllocator, RoomAccess, VerificationLevel};
 
 use super::{BLOCK, BLOCKS, Data, checked, entries, filled, flip_entry, names_block};
 use crate::case::case;
 use crate::cases::program::Lots;
-use crate::failure::{ensure, ensure_eq};
+use crate::failure::{ensure, ensure_eq, ensure_refused};
+use crate::support::{PAGE, builder};
 use crate::{Case, Subject, Verdict};
 
-pub(super) fn cases<P: Subject>() -> [Case<P>; 6] {
+pub(super) fn cases<P: Subject>() -> [Case<P>; 7] {
     [
         case!(
             every_flipped_bit_of_a_block_is_found,
@@ -31,6 +32,11 @@ pub(super) fn cases<P: Subject>() -> [Case<P>; 6] {
             levels_check_what_they_say,
             "how many of 32 reads of a damaged block are refused"
         ),
+        case!(
+            critical_finds_what_nobody_wrote_above_the_size,
+            "in open room, at growth and release; and in a region that is handed out again"
+        )
+        .losing(),
         case!(
             a_write_beside_damage_does_not_hide_it,
             "only a whole block does away with it"
@@ -206,5 +212,40 @@ fn a_write_beside_damage_does_not_hide_it<P: Subject>(subject: &P) -> Verdict {
         9,
         "the block holds what was written"
     );
+    Ok(())
+}
+
+fn critical_finds_what_nobody_wrote_above_the_size<P: Subject>(subject: &P) -> Verdict {
+    let builder = builder(subject)
+        .with_room_access(RoomAccess::Open)
+        .with_verification_level(VerificationLevel::Critical);
+    let arenas = builder.build_arenas_over(subject.system())?;
+    let mut memory = builder.build_in(&arenas)?;
+    for above in [0, 1, 4095, PAGE / 2 + 3, 2 * PAGE - 1] {
+        memory.allocate(1, Some(3))?;
+        let offset = PAGE + above;
+        let room = Data::with_room(&memory, memory.capacity())?;
+        room.flip(8 * offset + 3, 1);
+        for result in [memory.verify(), memory.grow(1, 1).map(drop), memory.reset()] {
+            ensure_refused!(
+                result,
+                AllocError::ContentsDamaged { offset: named, found: 8, .. } if named == offset,
+                "the byte is named"
+            );
+        }
+        ensure_eq!(memory.size(), PAGE, "nothing was changed");
+        room.flip(8 * offset + 3, 1);
+        memory.grow(1, 1)?;
+        memory.free()?;
+        // A kept region that was damaged meanwhile, where it was never data.
+        room.flip(8 * (3 * PAGE - 1), 1);
+        ensure_refused!(
+            memory.allocate(1, Some(3)),
+            AllocError::ContentsDamaged { offset: named, found: 1, .. } if named == 3 * PAGE - 1,
+            "it is not handed out"
+        );
+    }
+    let lost = arenas.statistics().unreturned.regions;
+    ensure_eq!(lost, 5, "damaged regions are out of use");
     Ok(())
 }
