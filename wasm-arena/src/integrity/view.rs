@@ -217,6 +217,10 @@ impl<'a> View<'a> {
         let covered = self.covered(range);
         // A piece lies in one block, and can be had at a time.
         let unit = self.blocks.block_size().min(S::AT_A_TIME);
+        if range.start / unit == (range.end - 1) / unit {
+            // A single piece. If it covers a block, it is that block.
+            return self.write_piece(range, source.bytes(range), false, manner);
+        }
         if manner.checked && unit < self.blocks.block_size() {
             // Blocks that are rewritten piece by piece start as blocks of zeros.
             for number in self.blocks.touched(&covered) {

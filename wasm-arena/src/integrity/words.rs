@@ -15,7 +15,10 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::checksum::{self, WORD};
-use super::run::{Bytes, In, Out, Run};
+use super::run::{Bytes, Exchanged, In, Out, Run};
+
+/// Up to so many words are summed one by one: to describe a run costs more.
+const FEW: usize = 2;
 
 /// The words that hold a range of bytes.
 #[inline]
@@ -191,8 +194,18 @@ impl Span {
         if let Some(head) = &self.head {
             state = checksum::update(state, head.store(data, of_head));
         }
-        if !whole.is_empty() {
-            state = checksum::exchange(state, whole, &data[self.whole.clone()]);
+        let words = &data[self.whole.clone()];
+        if words.len() <= FEW {
+            for change in (Exchanged {
+                source: whole,
+                to: words,
+            })
+            .words()
+            {
+                state = checksum::update(state, change);
+            }
+        } else {
+            state = checksum::exchange(state, whole, words);
         }
         if let Some(tail) = &self.tail {
             state = checksum::update(state, tail.store(data, of_tail));
