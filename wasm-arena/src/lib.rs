@@ -126,3 +126,8 @@ pub use units::{WASM_PAGE_SIZE, bytes_to_pages, pages_to_bytes};
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/porting.md")]
 mod porting {}
+
+/// The example of the page about integrity, as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/integrity.md")]
+mod integrity_page {}

@@ -5,8 +5,11 @@ use core::ptr::NonNull;
 
 use crate::AllocError;
 
-/// Bytes that are looked at together.
-const GROUP: usize = 64;
+/// Bytes that are compared at a time.
+const GROUP: usize = 1024;
+
+/// What they are compared with: by one call, which is fast even where nothing is optimised.
+static ZEROS: [u8; GROUP] = [0; GROUP];
 
 /// Fails if a byte of `range`, counted from `base`, is not zero. One pass over the range.
 ///
@@ -37,14 +40,10 @@ pub(crate) unsafe fn ensure_zero(base: NonNull<u8>, range: Range<usize>) -> Resu
 
 /// Where the first byte lies that is not zero, and the bytes from there on as a little-endian word.
 fn first_not_zero(bytes: &[u8]) -> Option<(usize, u64)> {
-    let (groups, rest) = bytes.as_chunks::<GROUP>();
-    let damaged = |group: &[u8; GROUP]| group.iter().fold(0, |all, byte| all | byte) != 0;
-    let from = groups
-        .iter()
-        .position(damaged)
-        .map_or(bytes.len() - rest.len(), |index| index * GROUP);
-    let inside = bytes[from..].iter().position(|&byte| byte != 0)?;
-    let offset = from + inside;
+    let mut groups = bytes.chunks(GROUP);
+    let index = groups.position(|group| group != &ZEROS[..group.len()])?;
+    let from = index * GROUP;
+    let offset = from + bytes[from..].iter().position(|&byte| byte != 0)?;
     let mut word = [0; 8];
     for (place, byte) in word.iter_mut().zip(&bytes[offset..]) {
         *place = *byte;
@@ -58,7 +57,7 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_is_found_where_it_is() {
-        for len in [0, 1, 7, 8, 63, 64, 65, 200] {
+        for len in [0, 1, 7, 8, 63, 64, 200, 1023, 1024, 1025] {
             let mut bytes = std::vec![0_u8; len];
             assert_eq!(first_not_zero(&bytes), None);
             for at in 0..len {
