@@ -230,8 +230,9 @@ pub unsafe trait PageSource {
     /// that lie in the same two megabytes as one of them.
     ///
     /// # Errors
-    /// Not available: see [`Facts::can_tell_touched`]; on Linux before 6.7, and where
-    /// `/proc/self/pagemap` cannot be opened.
+    /// [`Reason::Unsupported`]: not available, nor will it be; see [`Facts::can_tell_touched`]; on
+    /// Linux before 6.7, and where `/proc/self/pagemap` cannot be opened.
+    /// [`Reason::NotARun`]: the answer did not name the first page. Others: refused this time.
     fn touched(
         &self,
         address: NonNull<u8>,

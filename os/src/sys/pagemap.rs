@@ -153,6 +153,20 @@ fn open(slot: &'static Slot) -> Result<c_int, Reason> {
     }
 }
 
+/// Somebody closed the descriptor: the next question opens another one.
+#[cold]
+fn forget(descriptor: c_int) {
+    if let Ok(slot) = slot() {
+        // Another thread may have opened one already.
+        let _kept = slot.descriptor.compare_exchange(
+            descriptor + 1,
+            UNKNOWN,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+    }
+}
+
 fn refuse_for_good(slot: &Slot) -> Reason {
     slot.descriptor.store(UNAVAILABLE, Ordering::Relaxed);
     Reason::Unsupported
@@ -164,12 +178,18 @@ pub(super) fn touched(
     len: usize,
     found: &mut [Range<usize>],
 ) -> Result<Touched, Reason> {
-    let answer = scan(descriptor()?, address, len, found)?;
-    // The first page was written, by the caller's word. If the answer does not know of it, it is
-    // about something else: somebody closed the descriptor, and its number names another file.
+    let descriptor = descriptor()?;
+    let answer = scan(descriptor, address, len, found).inspect_err(|reason| {
+        if let Reason::Errno(Errno(libc::EBADF | libc::ENOTTY)) = reason {
+            forget(descriptor);
+        }
+    })?;
+    // The first page was written, by the caller's word. If the answer does not know of it, it may be
+    // about something else: somebody closed the descriptor, and its number names the page map of
+    // another process. (Or the kernel merged the page with the shared one.)
     match found.first() {
         Some(first) if answer.ranges > 0 && first.start == 0 => Ok(answer),
-        _ => Err(Reason::Unsupported),
+        _ => Err(Reason::NotARun),
     }
 }
 

@@ -306,7 +306,7 @@ fn touched_pages_are_named(source: &dyn PageSource) {
     // Without the first page, the answer is not believed.
     // SAFETY: inside the run, readable and writable, contents given up.
     unsafe { source.discard(run, page) }.unwrap();
-    assert_eq!(ask(&mut found).unwrap_err().reason, Reason::Unsupported);
+    assert_eq!(ask(&mut found).unwrap_err().reason, Reason::NotARun);
     // SAFETY: exactly the run mapped above, not used again.
     unsafe { source.unmap(run, 16 * page) }.unwrap();
 }
