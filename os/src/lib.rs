@@ -19,6 +19,8 @@
 //! | [`Counted`] | any source, with every call counted by kind |
 //! | [`FailAt`] | any source, failing its nth call on purpose: for tests of error paths |
 //! | [`Mutex`] | the one lock of the house |
+//! | [`RwLock`] | the same for many readers, where a runtime asks for it |
+//! | [`ThreadSlot`] | a pointer for each thread |
 //! | [`NativeHeap`] | a C library's heap that has arenas: QNX's, as `SystemHeap` there |
 //! | [`ResourceLimits`] | what the operating system lets this process have |
 //! | [`partition`] | adaptive partitions of QNX's scheduler |
@@ -37,8 +39,10 @@ mod native_heap;
 mod page_size;
 pub mod partition;
 pub mod qnx;
+mod shared_lock;
 mod source;
 mod sys;
+mod thread_slot;
 
 pub use counted::{CallCounts, Counted};
 pub use error::{Errno, OsCall, OsError, Reason};
@@ -49,7 +53,9 @@ pub use lock::{Mutex, MutexGuard, RawLock};
 pub use native_heap::{HeapUsage, NativeHeap};
 pub use page_size::PageSize;
 pub use qnx::{HeapCommand, LargeBlocks, QnxProfile, QnxVersion};
+pub use shared_lock::{RawSharedLock, RwLock};
 pub use source::{Facts, PageSource, Protection, Touched};
 pub use sys::OsPages;
 #[cfg(any(target_os = "nto", target_os = "qnx"))]
 pub use sys::SystemHeap;
+pub use thread_slot::ThreadSlot;

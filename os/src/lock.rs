@@ -31,8 +31,9 @@ const SPINS: u32 = 64;
 
 /// A mutual-exclusion lock without data: four bytes, no destructor, no allocation.
 ///
-/// Use it through [`Mutex`].
+/// All zero bits are a free lock. Use it through [`Mutex`].
 #[derive(Debug)]
+#[repr(transparent)]
 pub struct RawLock {
     state: AtomicU32,
 }

@@ -1,10 +1,10 @@
-//! The lock under contention.
+//! The locks under contention.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::thread;
 
-use os::Mutex;
+use os::{Mutex, RwLock};
 
 #[test]
 fn four_threads_lose_no_update() {
@@ -50,6 +50,63 @@ fn every_waiter_is_woken_in_turn() {
         drop(guard);
     });
     assert_eq!(passed.load(Ordering::SeqCst), 4);
+}
+
+#[test]
+fn readers_see_no_half_of_a_write_and_no_write_is_lost() {
+    const ROUNDS: usize = 20_000;
+    static PAIR: RwLock<(usize, usize)> = RwLock::new((0, 0));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for round in 0..ROUNDS {
+                    let mut pair = PAIR.write();
+                    pair.0 += 1;
+                    if round % 64 == 0 {
+                        thread::yield_now();
+                    }
+                    pair.1 += 1;
+                }
+            });
+            scope.spawn(|| {
+                for round in 0..ROUNDS {
+                    let pair = PAIR.read();
+                    assert_eq!(pair.0, pair.1, "a writer is inside");
+                    if round % 64 == 0 {
+                        thread::yield_now();
+                        assert_eq!(*PAIR.read(), *pair, "read twice at once");
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(*PAIR.read(), (2 * ROUNDS, 2 * ROUNDS));
+}
+
+#[test]
+fn readers_and_writers_that_sleep_are_all_woken() {
+    let lock = RwLock::new(());
+    let passed = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let guard = lock.write();
+        for number in 0..6 {
+            let (lock, passed) = (&lock, &passed);
+            scope.spawn(move || {
+                if number % 2 == 0 {
+                    let _guard = lock.read();
+                    passed.fetch_add(1, Ordering::SeqCst);
+                } else {
+                    let _guard = lock.write();
+                    passed.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        // Long enough for the spin to end and the wait to begin.
+        thread::sleep(Duration::from_millis(50));
+        assert_eq!(passed.load(Ordering::SeqCst), 0);
+        drop(guard);
+    });
+    assert_eq!(passed.load(Ordering::SeqCst), 6);
 }
 
 /// A waiter that spins burns a second of processor time in a second; one that sleeps, next to none.

@@ -13,7 +13,7 @@
 //! An arm also supplies the two primitives under the lock of this crate: `wait` returns when
 //! woken, or when the word does not hold what was expected, or for no reason at all; `wake_one`
 //! wakes one waiter if there is one. And it tells the process's limits, and passes commands to the
-//! scheduler if that takes any.
+//! scheduler if that takes any. A pointer for each thread is POSIX's on every Unix.
 //!
 //! On QNX there is one more file: the C library's heap, which has arenas.
 #![allow(
@@ -29,6 +29,8 @@ use crate::{Facts, OsCall, OsError, PageSource, Protection, Reason, ResourceLimi
 
 #[cfg(unix)]
 mod errno;
+#[cfg(unix)]
+mod slot_key;
 #[cfg(unix)]
 mod unix;
 
@@ -76,6 +78,11 @@ mod platform;
 #[cfg(any(target_os = "nto", target_os = "qnx"))]
 pub(crate) use platform::scheduler_control;
 pub(crate) use platform::{wait, wake_one};
+
+#[cfg(not(unix))]
+pub(crate) use platform::SlotKey;
+#[cfg(unix)]
+pub(crate) use slot_key::SlotKey;
 
 /// Elsewhere no scheduler takes commands.
 ///

@@ -5,8 +5,8 @@
 
 use core::hint::spin_loop;
 use core::ops::Range;
-use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::{Facts, PageSize, Protection, Reason, ResourceLimits, Touched};
 
@@ -96,6 +96,35 @@ pub(crate) fn wait(_word: &AtomicU32, _expected: u32) {
 
 /// Waiters poll, so there is nobody to wake.
 pub(crate) fn wake_one(_word: &AtomicU32) {}
+
+/// The pointer of the one thread that is known here.
+#[derive(Debug)]
+pub(crate) struct SlotKey(AtomicPtr<u8>);
+
+impl SlotKey {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicPtr::new(null_mut()))
+    }
+
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "every arm answers alike"
+    )]
+    pub(crate) const fn prepare(&self) -> Result<(), Reason> {
+        Ok(())
+    }
+
+    pub(crate) fn get(&self) -> *mut u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "every arm answers alike")]
+    pub(crate) fn set(&self, value: *mut u8) -> Result<(), Reason> {
+        self.0.store(value, Ordering::Relaxed);
+        Ok(())
+    }
+}
 
 pub(super) const fn limits() -> ResourceLimits {
     ResourceLimits::NONE

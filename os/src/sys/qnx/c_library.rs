@@ -7,7 +7,7 @@
 //! crate builds.
 //!
 //! Each group names the section of `qnx-facts` it was taken from; nothing here is from memory. What
-//! the facts do not cover (`usleep`, `sched_yield`, `getenv`) is POSIX. Sleeping goes by a plain number,
+//! the facts do not cover (`usleep`, `sched_yield`, `getenv`, thread-specific data) is POSIX. Sleeping goes by a plain number,
 //! because the facts do not tell how wide the fields of a `timespec` are.
 
 #![allow(non_camel_case_types, reason = "C's names for C's things")]
@@ -17,6 +17,9 @@ use core::ffi::{c_char, c_int, c_long, c_uint, c_void};
 /// `off_t`: 64 bits wide, as the `libc` crate has it. On 32-bit targets the C library may take 32;
 /// only 0 is ever passed, which reads the same (qnx-facts §6.2).
 pub(crate) type off_t = i64;
+
+/// `pthread_key_t`, as the `libc` crate has it (LC191).
+pub(crate) type pthread_key_t = c_int;
 
 /// `struct rlimit`, for 64-bit targets (qnx-facts §7.1).
 #[repr(C)]
@@ -115,6 +118,13 @@ unsafe extern "C" {
     pub(crate) fn mallinfo() -> mallinfo;
 
     // POSIX.
+    pub(crate) fn pthread_key_create(
+        key: *mut pthread_key_t,
+        destructor: Option<unsafe extern "C" fn(*mut c_void)>,
+    ) -> c_int;
+    pub(crate) fn pthread_key_delete(key: pthread_key_t) -> c_int;
+    pub(crate) fn pthread_getspecific(key: pthread_key_t) -> *mut c_void;
+    pub(crate) fn pthread_setspecific(key: pthread_key_t, value: *const c_void) -> c_int;
     pub(crate) fn getenv(name: *const c_char) -> *mut c_char;
     pub(crate) fn usleep(microseconds: c_uint) -> c_int;
     pub(crate) fn sched_yield() -> c_int;
