@@ -79,6 +79,14 @@ calls! {
     Exit = 19, c"_exit", false;
     /// `abort`.
     Abort = 20, c"abort", false;
+    /// `pthread_key_create`.
+    PthreadKeyCreate = 21, c"pthread_key_create", true;
+    /// `pthread_key_delete`.
+    PthreadKeyDelete = 22, c"pthread_key_delete", false;
+    /// `pthread_getspecific`.
+    PthreadGetspecific = 23, c"pthread_getspecific", false;
+    /// `pthread_setspecific`.
+    PthreadSetspecific = 24, c"pthread_setspecific", true;
 }
 
 const KINDS: usize = Call::ALL.len();

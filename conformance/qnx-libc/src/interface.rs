@@ -7,6 +7,7 @@
 mod heap;
 mod pages;
 mod process;
+mod threads;
 
 pub use heap::{
     qnx_free, qnx_mallinfo, qnx_mallinfo_800, qnx_malloc, qnx_mallopt, qnx_posix_memalign,
@@ -16,6 +17,10 @@ pub use pages::{qnx_mlock, qnx_mmap, qnx_mmap64, qnx_mprotect, qnx_munlock, qnx_
 pub use process::{
     RLimit, qnx___get_errno_ptr, qnx__exit, qnx_SchedCtl, qnx_abort, qnx_getenv, qnx_getrlimit,
     qnx_sched_yield, qnx_sysconf, qnx_usleep, qnx_write,
+};
+pub use threads::{
+    qnx_pthread_getspecific, qnx_pthread_key_create, qnx_pthread_key_delete,
+    qnx_pthread_setspecific,
 };
 
 use core::ffi::c_int;

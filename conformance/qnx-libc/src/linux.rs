@@ -228,3 +228,57 @@ pub(crate) fn abort() -> ! {
     // SAFETY: the call has no preconditions.
     unsafe { libc::abort() }
 }
+
+/// An answer of Linux's thread functions, as QNX numbers it.
+fn thread_answer(number: c_int) -> Result<(), c_int> {
+    match number {
+        0 => Ok(()),
+        libc::EAGAIN | libc::ENOMEM => Err(number),
+        _ => Err(errno::EINVAL),
+    }
+}
+
+/// `pthread_key_create`.
+///
+/// # Errors
+/// QNX's error number.
+///
+/// # Safety
+/// The destructor may be called with any pointer that was set.
+pub(crate) unsafe fn create_key(
+    destructor: Option<unsafe extern "C" fn(*mut c_void)>,
+) -> Result<c_int, c_int> {
+    let mut key = 0;
+    // SAFETY: the place for the key is a live local; the rest is passed on.
+    thread_answer(unsafe { libc::pthread_key_create(&raw mut key, destructor) })?;
+    c_int::try_from(key).map_err(|_| errno::EAGAIN)
+}
+
+/// Linux's type for a key; a negative number is no key, and Linux says so.
+const fn linux_key(key: c_int) -> libc::pthread_key_t {
+    key.cast_unsigned()
+}
+
+/// `pthread_key_delete`.
+///
+/// # Errors
+/// QNX's error number.
+pub(crate) fn delete_key(key: c_int) -> Result<(), c_int> {
+    // SAFETY: Linux checks the key.
+    thread_answer(unsafe { libc::pthread_key_delete(linux_key(key)) })
+}
+
+/// `pthread_getspecific`.
+pub(crate) fn specific(key: c_int) -> *mut c_void {
+    // SAFETY: Linux checks the key.
+    unsafe { libc::pthread_getspecific(linux_key(key)) }
+}
+
+/// `pthread_setspecific`.
+///
+/// # Errors
+/// QNX's error number.
+pub(crate) fn set_specific(key: c_int, value: *const c_void) -> Result<(), c_int> {
+    // SAFETY: Linux checks the key, and stores the pointer without a look at it.
+    thread_answer(unsafe { libc::pthread_setspecific(linux_key(key), value) })
+}
