@@ -8,9 +8,6 @@
 //! ```
 #![no_std]
 
-mod arguments;
-#[cfg(feature = "stand-in")]
-mod bench;
 #[cfg(feature = "stand-in")]
 mod cases;
 #[cfg(all(
@@ -18,7 +15,6 @@ mod cases;
     any(target_env = "nto70", target_env = "nto71")
 ))]
 mod compare;
-mod output;
 mod run;
 mod subjects;
 #[cfg(feature = "stand-in")]
@@ -26,6 +22,10 @@ mod table;
 
 use core::ffi::{c_char, c_int};
 use core::panic::PanicInfo;
+
+#[cfg(feature = "stand-in")]
+pub(crate) use qnx_program::bench;
+pub(crate) use qnx_program::{arguments, output};
 
 use arguments::Arguments;
 use output::{end, say};

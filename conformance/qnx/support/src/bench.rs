@@ -51,26 +51,26 @@ fn text(pointer: *const c_char) -> &'static str {
 
 /// The bench.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct StandIn;
+pub struct StandIn;
 
 /// Bytes of a host page, as chosen at the start.
 static HOST_PAGE: AtomicIsize = AtomicIsize::new(4096);
 
 /// Starts, as the C library of a version (650, 660, 700, 710 or 800) on pages of this size. Says
 /// whether there is such a thing.
-pub(crate) fn start(profile: u32, host_page: isize) -> bool {
+pub fn start(profile: u32, host_page: isize) -> bool {
     HOST_PAGE.store(host_page, Ordering::Relaxed);
     stand_in_reset(profile) == 0 && switch(Switch::HostPage, host_page)
 }
 
 /// Starts again, so that nothing is left of what was before.
-pub(crate) fn start_anew() {
+pub fn start_anew() {
     // Both were accepted at the start.
     start(profile(), HOST_PAGE.load(Ordering::Relaxed));
 }
 
 /// The version the stand-in plays.
-pub(crate) fn version() -> Option<QnxVersion> {
+pub fn version() -> Option<QnxVersion> {
     Some(match stand_in_profile() {
         650 => QnxVersion::Sdp65,
         660 => QnxVersion::Sdp66,
@@ -82,7 +82,7 @@ pub(crate) fn version() -> Option<QnxVersion> {
 }
 
 /// The profile of the version this program was compiled for.
-pub(crate) fn native_profile() -> u32 {
+pub fn native_profile() -> u32 {
     match QnxVersion::of_this_target() {
         Some(QnxVersion::Sdp70) => 700,
         Some(QnxVersion::Sdp80) => 800,
@@ -91,57 +91,57 @@ pub(crate) fn native_profile() -> u32 {
 }
 
 /// The profile in force.
-pub(crate) fn profile() -> u32 {
+pub fn profile() -> u32 {
     stand_in_profile()
 }
 
 /// Sets a switch of the stand-in.
-pub(crate) fn switch(which: Switch, value: isize) -> bool {
+pub fn switch(which: Switch, value: isize) -> bool {
     stand_in_switch(which as u32, value) == 0
 }
 
 /// Sets a limit of the process; a kind of qnx-facts §7.1. Only 64-bit code asks for limits.
 #[cfg(target_pointer_width = "64")]
-pub(crate) fn limit(kind: c_int, value: u64) -> bool {
+pub fn limit(kind: c_int, value: u64) -> bool {
     stand_in_limit(kind, value) == 0
 }
 
 /// A setting of the stand-in's heap.
-pub(crate) fn setting(which: HeapSetting) -> isize {
+pub fn setting(which: HeapSetting) -> isize {
     stand_in_setting(which as u32)
 }
 
 /// Kinds of calls, and the names of the functions.
-pub(crate) fn kinds() -> impl Iterator<Item = (u32, &'static str)> {
+pub fn kinds() -> impl Iterator<Item = (u32, &'static str)> {
     (0..stand_in_call_kinds()).map(|kind| (kind, text(stand_in_call_name(kind))))
 }
 
 /// Calls so far of the function of this name.
-pub(crate) fn calls_of(name: &str) -> usize {
+pub fn calls_of(name: &str) -> usize {
     kinds()
         .find(|(_, other)| *other == name)
         .map_or(usize::MAX, |(kind, _)| stand_in_calls(kind))
 }
 
 /// Calls so far of a kind.
-pub(crate) fn calls_of_kind(kind: u32) -> usize {
+pub fn calls_of_kind(kind: u32) -> usize {
     stand_in_calls(kind)
 }
 
 /// The nth call of this function from now on is refused.
-pub(crate) fn refuse_nth_of(name: &str, n: usize) -> bool {
+pub fn refuse_nth_of(name: &str, n: usize) -> bool {
     kinds()
         .find(|(_, other)| *other == name)
         .is_some_and(|(kind, _)| stand_in_fail_nth_of(kind, n) == 0)
 }
 
 /// The nth call from now on, and all after it, are refused.
-pub(crate) fn refuse_from(n: usize) {
+pub fn refuse_from(n: usize) {
     stand_in_fail_from(n);
 }
 
 /// The live block of the heap that holds `address`: its start, and its length as asked for.
-pub(crate) fn block_of(address: usize) -> Option<(usize, usize)> {
+pub fn block_of(address: usize) -> Option<(usize, usize)> {
     let (mut start, mut len) = (0, 0);
     // SAFETY: both places are live locals.
     let found = unsafe { stand_in_block_of(address, &raw mut start, &raw mut len) };
@@ -149,22 +149,22 @@ pub(crate) fn block_of(address: usize) -> Option<(usize, usize)> {
 }
 
 /// Bytes the heap has from the system, what it keeps included.
-pub(crate) fn heap_bytes() -> usize {
+pub fn heap_bytes() -> usize {
     stand_in_heap_bytes()
 }
 
 /// Bytes in the heap's own arena cache.
-pub(crate) fn cached_bytes() -> usize {
+pub fn cached_bytes() -> usize {
     stand_in_cached_bytes()
 }
 
 /// Bytes the heap lost because limits were lowered over what it kept (qnx-facts §4.4).
-pub(crate) fn lost_bytes() -> usize {
+pub fn lost_bytes() -> usize {
     stand_in_lost_bytes()
 }
 
 /// The protection of the page that holds `address`, in the bits it was given in; -1 if unmapped.
-pub(crate) fn protection_bits(address: usize) -> c_int {
+pub fn protection_bits(address: usize) -> c_int {
     stand_in_protection(address)
 }
 
@@ -228,8 +228,8 @@ impl Observer for StandIn {
 
 /// Switches of the stand-in: `qnx_libc::Switch` documents them.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "the whole list, in its order")]
-pub(crate) enum Switch {
+#[allow(missing_docs, reason = "documented where they are defined")]
+pub enum Switch {
     MemalignMinusOne,
     PreviousValues,
     ArenaSizeExclusive,
@@ -247,8 +247,8 @@ pub(crate) enum Switch {
 
 /// Settings of the stand-in's heap: `qnx_libc::Setting` documents them.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "the whole list, in its order")]
-pub(crate) enum HeapSetting {
+#[allow(missing_docs, reason = "documented where they are defined")]
+pub enum HeapSetting {
     ArenaSize,
     CacheMaxBlocks,
     CacheMaxBytes,

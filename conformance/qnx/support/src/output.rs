@@ -26,14 +26,14 @@ impl fmt::Write for StandardOutput {
 }
 
 /// Prints. An output that cannot be written ends the program: a verdict nobody can read is none.
-pub(crate) fn say(text: fmt::Arguments<'_>) {
+pub fn say(text: fmt::Arguments<'_>) {
     if fmt::write(&mut StandardOutput, text).is_err() {
         end(102);
     }
 }
 
 /// Ends the program.
-pub(crate) fn end(status: c_int) -> ! {
+pub fn end(status: c_int) -> ! {
     // SAFETY: ends the process, whatever state it is in.
     unsafe { _exit(status) }
 }

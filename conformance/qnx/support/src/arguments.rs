@@ -6,7 +6,7 @@ use core::ffi::{CStr, c_char, c_int};
 ///
 /// Invariant: `values` are `count` strings that live as long as the program.
 #[derive(Debug)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     count: usize,
     values: *const *const c_char,
 }
@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// # Safety
     /// `values` are `count` strings that live as long as the program.
-    pub(crate) unsafe fn new(count: c_int, values: *const *const c_char) -> Self {
+    pub unsafe fn new(count: c_int, values: *const *const c_char) -> Self {
         Self {
             count: usize::try_from(count).unwrap_or(0),
             values,
@@ -22,7 +22,7 @@ impl Arguments {
     }
 
     /// A word; the program's name has index 0.
-    pub(crate) fn get(&self, index: usize) -> Option<&'static str> {
+    pub fn get(&self, index: usize) -> Option<&'static str> {
         if index >= self.count {
             return None;
         }
@@ -36,8 +36,7 @@ impl Arguments {
     }
 
     /// The word after `name`.
-    #[cfg_attr(not(feature = "stand-in"), allow(dead_code))]
-    pub(crate) fn after(&self, name: &str) -> Option<&'static str> {
+    pub fn after(&self, name: &str) -> Option<&'static str> {
         (1..self.count)
             .find(|&index| self.get(index) == Some(name))
             .and_then(|index| self.get(index + 1))
