@@ -5,6 +5,8 @@
 //! are numbered after what the documentation of the traits, and the code that relies on it, ask
 //! for.
 
+use alloc::boxed::Box;
+use alloc::string::String;
 use core::fmt::Write;
 
 use wasm_arena::ArenaSystem;

@@ -9,12 +9,12 @@ use proptest::prelude::{Just, ProptestConfig, any, prop_assert, prop_oneof, prop
 use proptest::strategy::Strategy as _;
 
 use wasm_arena::{
-    AllocError, ArenaSystem, Arenas, GuardSize, MappedPages, MemoryOptions, PortableArenas,
+    AllocError, ArenaSystem, Arenas, GuardSize, MappedPages, MemoryOptions, MemoryRecords,
+    PortableArenas,
 };
 use wasmtime::{MemoryType, MemoryTypeBuilder};
 
 use crate::memory::{ArenaMemory, Creator};
-use crate::record::Accounts;
 use crate::request::Request;
 use crate::strategy::GUARD_BYTES;
 use crate::{MemoryError, Strategy, options};
@@ -25,7 +25,7 @@ fn creator<S: ArenaSystem>(system: S, strategy: Strategy, cap: Option<usize>) ->
         strategy,
         options: options::resolve(MemoryOptions::DEFAULT, strategy).unwrap(),
         host_maximum: cap,
-        accounts: Some(Accounts::default()),
+        records: Some(MemoryRecords::new()),
         spares: Arc::new(crate::spares::Spares::new()),
     }
 }
@@ -308,7 +308,7 @@ fn serve<S: ArenaSystem>(system: S, strategy: Strategy, cap: Option<usize>, requ
             assert!(in_place == 0 || memory.grow_to(in_place - 1).is_err());
             assert_eq!((memory.base(), memory.size()), (base, in_place));
             drop(memory);
-            let record = creator.accounts.as_ref().unwrap().records()[0];
+            let record = creator.records.as_ref().unwrap().list()[0];
             assert!(!record.is_live && record.last_refusal.is_some());
         }
         Err(error) => {

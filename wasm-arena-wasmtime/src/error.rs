@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use wasm_arena::{AllocError, ConfigOption};
+use wasm_arena::{AllocError, ConfigOption, RecordsFull};
 
 use crate::Strategy;
 
@@ -117,6 +117,12 @@ impl core::error::Error for MemoryError {
             Self::Alloc(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<RecordsFull> for MemoryError {
+    fn from(full: RecordsFull) -> Self {
+        Self::AccountsFull { kept: full.kept }
     }
 }
 

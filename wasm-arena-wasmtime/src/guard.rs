@@ -16,6 +16,7 @@ mod error;
 #[cfg(feature = "call-hook")]
 mod hook;
 
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use wasm_arena::{BorrowedChecksums, ChecksumEntry, ChecksumTable, VerificationLevel};

@@ -113,10 +113,20 @@
 //! |---|---|---|
 //! | `call-hook` | `GuardedCalls`: guards that work by themselves at every call. Wasmtime then asks at each change between guest and host whether there is a hook | off |
 //!
+//! # Without `std`
+//! Without the feature `std`, on by default, this crate and Wasmtime need an allocator and a
+//! platform: `wasm-arena-wasmtime-platform` is one. Modules are compiled elsewhere:
+//! [`Strategy::configure_compilation`]. The guide `docs/wasmtime-on-qnx.md` goes all the way.
+//!
 //! # Costs
 //! Making a memory: no system call if a kept region of the shape fits, otherwise two to five, and
 //! three small allocations of the host's heap (two without records). Ending one: none if the region
 //! is kept. The check of a request: constant time.
+
+#![cfg_attr(not(test), no_std)]
+#![deny(unsafe_op_in_unsafe_fn)]
+
+extern crate alloc;
 
 mod bridge;
 #[cfg(test)]
@@ -126,7 +136,6 @@ mod guard;
 mod memories;
 mod memory;
 mod options;
-mod record;
 mod request;
 mod spares;
 mod strategy;
@@ -136,8 +145,8 @@ pub use guard::{DEFAULT_GUARD_BLOCK_SIZE, GuardError, GuardStatistics, MemoryGua
 #[cfg(feature = "call-hook")]
 pub use guard::{GuardedCallError, GuardedCalls};
 pub use memories::ArenaMemories;
-pub use record::MemoryRecord;
 pub use strategy::{Strategy, UnknownStrategy};
+pub use wasm_arena::MemoryRecord;
 
 /// The README's examples, run as documentation tests.
 #[cfg(doctest)]

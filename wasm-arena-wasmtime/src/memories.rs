@@ -1,16 +1,19 @@
 //! What a user holds: arenas, a strategy and limits, and the one way to an engine.
 #![forbid(unsafe_code)]
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
-use std::sync::Arc;
 
-use wasm_arena::{Allocator, ArenaSystem, Arenas, EffectiveConfiguration, MemoryOptions};
+use wasm_arena::{
+    Allocator, ArenaSystem, Arenas, EffectiveConfiguration, MemoryOptions, MemoryRecord,
+    MemoryRecords,
+};
 use wasmtime::{Config, Engine};
 
 use crate::memory::Creator;
-use crate::record::Accounts;
 use crate::spares::Spares;
-use crate::{MemoryError, MemoryRecord, Strategy, options};
+use crate::{MemoryError, Strategy, options};
 
 /// Linear memories from arenas, for Wasmtime engines.
 ///
@@ -22,7 +25,7 @@ pub struct ArenaMemories<S: ArenaSystem + 'static> {
     /// As the user gave them.
     asked: MemoryOptions,
     host_maximum: Option<usize>,
-    accounts: Option<Accounts>,
+    records: Option<MemoryRecords>,
 }
 
 impl<S: ArenaSystem + 'static> ArenaMemories<S> {
@@ -34,7 +37,7 @@ impl<S: ArenaSystem + 'static> ArenaMemories<S> {
             strategy,
             asked: MemoryOptions::DEFAULT,
             host_maximum: None,
-            accounts: None,
+            records: None,
         }
     }
 
@@ -77,11 +80,11 @@ impl<S: ArenaSystem + 'static> ArenaMemories<S> {
         self
     }
 
-    /// Keeps the account of every memory, also after it ended. Costs about 200 bytes per memory for
+    /// Keeps the account of every memory, also after it ended. Costs about 250 bytes per memory for
     /// as long as this value or an engine of it lives.
     #[must_use]
     pub fn with_records(mut self) -> Self {
-        self.accounts = Some(Accounts::default());
+        self.records = Some(MemoryRecords::new());
         self
     }
 
@@ -105,7 +108,7 @@ impl<S: ArenaSystem + 'static> ArenaMemories<S> {
             strategy: self.strategy,
             options,
             host_maximum: self.host_maximum,
-            accounts: self.accounts.clone(),
+            records: self.records.clone(),
             spares: Arc::new(Spares::new()),
         }));
         Engine::new(&config)
@@ -127,9 +130,9 @@ impl<S: ArenaSystem + 'static> ArenaMemories<S> {
     /// [`with_records`](Self::with_records). GC heaps are memories too.
     #[must_use]
     pub fn records(&self) -> Vec<MemoryRecord> {
-        self.accounts
+        self.records
             .as_ref()
-            .map(Accounts::records)
+            .map(MemoryRecords::list)
             .unwrap_or_default()
     }
 
@@ -158,7 +161,7 @@ impl<S: ArenaSystem + 'static> Clone for ArenaMemories<S> {
             strategy: self.strategy,
             asked: self.asked.clone(),
             host_maximum: self.host_maximum,
-            accounts: self.accounts.clone(),
+            records: self.records.clone(),
         }
     }
 }
@@ -170,7 +173,7 @@ impl<S: ArenaSystem + 'static> fmt::Debug for ArenaMemories<S> {
             .field("strategy", &self.strategy)
             .field("options", &self.asked)
             .field("host_maximum", &self.host_maximum)
-            .field("keeps_records", &self.accounts.is_some())
+            .field("keeps_records", &self.records.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -2,14 +2,15 @@
 //! to check it is argued in `bridge`.
 #![forbid(unsafe_code)]
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::ptr::NonNull;
-use std::sync::Arc;
 
 use wasm_arena::{
-    AllocError, Allocator, ArenaSystem, Arenas, MemoryOptions, MemoryStatistics, PageAllocator,
+    AllocError, Allocator, ArenaSystem, Arenas, MemoryOptions, MemoryRecord, MemoryRecords,
+    MemoryStatistics, PageAllocator, SharedRecord,
 };
 
-use crate::record::{Account, Accounts, MemoryRecord};
 use crate::request::{Request, Terms};
 use crate::spares::Spares;
 use crate::{MemoryError, Strategy};
@@ -22,7 +23,7 @@ pub(crate) struct Creator<S: ArenaSystem> {
     /// As resolved by `options::resolve` for the strategy.
     pub(crate) options: MemoryOptions,
     pub(crate) host_maximum: Option<usize>,
-    pub(crate) accounts: Option<Accounts>,
+    pub(crate) records: Option<MemoryRecords>,
     pub(crate) spares: Arc<Spares<S>>,
 }
 
@@ -47,16 +48,14 @@ impl<S: ArenaSystem> Creator<S> {
             Box::new(Allocator::new(Arc::clone(&self.arenas), options)?)
         };
         allocator.allocate_with_capacity(plan.minimum, plan.maximum, plan.capacity)?;
-        let account = match (&self.accounts, allocator.id()) {
-            (Some(accounts), Some(id)) => Some(accounts.open(MemoryRecord {
-                id,
-                statistics: *allocator.statistics(),
-                page_size: request.ty.page_size(),
-                is_64: request.ty.is_64(),
-                is_shared: request.ty.is_shared(),
-                is_live: true,
-                last_refusal: None,
-            })?),
+        let account = match (&self.records, allocator.id()) {
+            (Some(records), Some(id)) => {
+                let ty = request.ty;
+                let mut record = MemoryRecord::new(id, *allocator.statistics(), ty.page_size());
+                record.is_64 = ty.is_64();
+                record.is_shared = ty.is_shared();
+                Some(records.open(record)?)
+            }
             _ => None,
         };
         Ok(ArenaMemory {
@@ -73,7 +72,7 @@ impl<S: ArenaSystem> Creator<S> {
 #[derive(Debug)]
 pub(crate) struct ArenaMemory<S: ArenaSystem> {
     allocator: Option<Box<Allocator<Arc<Arenas<S>>>>>,
-    account: Option<Account>,
+    account: Option<SharedRecord>,
     spares: Option<Arc<Spares<S>>>,
 }
 

@@ -5,8 +5,11 @@
 //! engine.
 #![forbid(unsafe_code)]
 
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
+use os::Mutex;
 use wasm_arena::{Allocator, ArenaSystem, Arenas};
 
 /// Allocators kept at most, of about 3 KiB each.
@@ -25,24 +28,15 @@ impl<S: ArenaSystem> Spares<S> {
 
     /// Takes one, if there is one.
     pub(crate) fn take(&self) -> Option<Idle<S>> {
-        self.try_lock()?.pop()
+        self.0.try_lock()?.pop()
     }
 
     /// Keeps one that holds no memory, if there is room.
     pub(crate) fn keep(&self, allocator: Idle<S>) {
-        if let Some(mut spares) = self.try_lock()
+        if let Some(mut spares) = self.0.try_lock()
             && spares.len() < LIMIT
         {
             spares.push(allocator);
-        }
-    }
-
-    fn try_lock(&self) -> Option<MutexGuard<'_, Vec<Idle<S>>>> {
-        match self.0.try_lock() {
-            Ok(spares) => Some(spares),
-            // The list is whole after every change.
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
         }
     }
 }

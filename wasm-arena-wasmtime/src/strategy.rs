@@ -41,6 +41,36 @@ impl Strategy {
         }
     }
 
+    /// Sets in `config` what compiled code depends on, as [`ArenaMemories::engine`] sets it for
+    /// memories with the default guards: for an engine that compiles here what another engine runs
+    /// elsewhere.
+    ///
+    /// What else must agree between the two (the target, `signals_based_traps`, proposals) is the
+    /// caller's business; Wasmtime compares, and names what differs.
+    ///
+    /// ```
+    /// use wasm_arena_wasmtime::Strategy;
+    /// use wasmtime::{Config, Engine};
+    ///
+    /// // For a target without signal handlers.
+    /// let mut config = Config::new();
+    /// config.target("x86_64-unknown-none")?.signals_based_traps(false);
+    /// Strategy::Bounded.configure_compilation(&mut config);
+    /// let compiler = Engine::new(&config)?;
+    /// let code = compiler.precompile_module(br#"(module (memory 1))"#)?;
+    /// assert!(Engine::detect_precompiled(&code).is_some());
+    /// # Ok::<(), wasmtime::Error>(())
+    /// ```
+    ///
+    /// [`ArenaMemories::engine`]: crate::ArenaMemories::engine
+    pub fn configure_compilation(self, config: &mut Config) {
+        let guard = match self {
+            Self::Bounded => 0,
+            Self::Reserved => GUARD_BYTES,
+        };
+        self.apply(config, guard);
+    }
+
     /// Sets everything in `config` that decides where compiled code may reach, whatever it was
     /// before. `guard` is what lies behind the room of every memory, in bytes.
     pub(crate) fn apply(self, config: &mut Config, guard: usize) {

@@ -6,9 +6,11 @@
 //! ```
 #![forbid(unsafe_code)]
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use os::Mutex;
 use wasmtime::{AsContextMut, CallHook, Store, StoreContextMut};
 
 use super::{GuardError, MemoryGuard};
@@ -125,7 +127,7 @@ impl GuardedCalls {
     /// seal. Waits for whoever else does the same; calls into the store from within `access` wait
     /// for it forever.
     pub fn with<R>(&self, access: impl FnOnce(&mut Vec<MemoryGuard>) -> R) -> R {
-        access(&mut self.lock())
+        access(&mut self.guards.lock())
     }
 
     fn verify<T: 'static>(
@@ -147,7 +149,7 @@ impl GuardedCalls {
     ) -> Result<(), GuardedCallError> {
         // All of them, whatever the first ones say: one that is not sealed would find damage later.
         let mut result = Ok(());
-        for (index, guard) in self.lock().iter_mut().enumerate() {
+        for (index, guard) in self.guards.lock().iter_mut().enumerate() {
             let acted = act(guard).map_err(|error| GuardedCallError {
                 guard: index,
                 error,
@@ -155,10 +157,5 @@ impl GuardedCalls {
             result = result.and(acted);
         }
         result
-    }
-
-    /// Guards are whole after every change, whatever happened to its thread since.
-    fn lock(&self) -> MutexGuard<'_, Vec<MemoryGuard>> {
-        self.guards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
