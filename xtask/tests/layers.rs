@@ -19,6 +19,7 @@ const LAYERS: [&[&str]; 5] = [
     &["wasm-arena"],
     &[
         "wasm-arena-wasmtime",
+        "wasm-arena-wasmtime-platform",
         "wasm-arena-wasmi",
         "wasm-arena-spacewasm",
         "wasm-arena-capi",
@@ -38,7 +39,7 @@ const TOOLS: [&str; 4] = [
 const JUDGE: &str = "qnx-libc-stand-in";
 
 /// What each library may use of other people's code, directly or not.
-const LIBRARIES: [(&str, &[&str]); 3] = [
+const LIBRARIES: [(&str, &[&str]); 4] = [
     ("wasm-arena-os", &["libc", "lock_api", "scopeguard"]),
     ("arena-heap", &["libc", "lock_api", "scopeguard"]),
     (
@@ -51,6 +52,10 @@ const LIBRARIES: [(&str, &[&str]); 3] = [
             "crc-catalog",
             "cpufeatures",
         ],
+    ),
+    (
+        "wasm-arena-wasmtime-platform",
+        &["libc", "lock_api", "scopeguard"],
     ),
 ];
 
