@@ -117,6 +117,11 @@ const STEPS: [Step; 21] = [
         run: qnx::defects::run_all,
     },
     Step {
+        name: "qnx-engine",
+        protects: "Wasmtime on QNX: the code, executed with real guests on our memory",
+        run: qnx::engine::run_all,
+    },
+    Step {
         name: "sanitize",
         protects: "no access outside of what is live",
         run: sanitize::run,
@@ -150,6 +155,7 @@ const MAIN_COMMAND: &str =
 /// Packages that are no part of the workspace.
 const APART: [&str; 4] = [
     "conformance/qnx/Cargo.toml",
+    "conformance/qnx-engine/Cargo.toml",
     "fuzz/Cargo.toml",
     "wasm-arena-capi/hooks/wasmtime-test/Cargo.toml",
     "xtask/no-std-probe/Cargo.toml",

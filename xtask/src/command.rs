@@ -18,18 +18,35 @@ pub(crate) fn cargo(subcommand: &str) -> Command {
     command
 }
 
-/// A second cargo, whose compiler comes with the sources of `core`, and with the unstable options
-/// that building them takes. Debian's `rustc-web`, `cargo-web` and `rust-web-src`, unless
-/// `BUILD_STD_CARGO` and `BUILD_STD_RUSTC` name others.
+/// A second cargo, whose compiler comes with the sources of `core`, which it builds; see
+/// [`build_std_cargo_with`].
 pub(crate) fn build_std_cargo(subcommand: &str) -> Command {
-    let from = |name: &str, otherwise: &str| env::var_os(name).unwrap_or_else(|| otherwise.into());
-    let mut command = Command::new(from("BUILD_STD_CARGO", "/usr/bin/cargo"));
+    build_std_cargo_with(subcommand, "core")
+}
+
+/// A second cargo, whose compiler comes with the sources of these libraries (`core`, or `core,alloc`),
+/// and with the unstable options that building them takes. Debian's `rustc-web`, `cargo-web` and
+/// `rust-web-src`, unless `BUILD_STD_CARGO` and `BUILD_STD_RUSTC` name others.
+pub(crate) fn build_std_cargo_with(subcommand: &str, libraries: &str) -> Command {
+    let mut command = second("BUILD_STD_CARGO", "/usr/bin/cargo");
     command
         .arg(subcommand)
-        .arg("-Zbuild-std=core")
+        .arg(format!("-Zbuild-std={libraries}"))
         .current_dir(place::root())
         .env("CARGO_TARGET_DIR", place::build_std_target())
-        .env("RUSTC", from("BUILD_STD_RUSTC", "/usr/bin/rustc"))
+        .env("RUSTC", build_std_rustc().get_program());
+    command
+}
+
+/// The compiler of [`build_std_cargo_with`], by itself.
+pub(crate) fn build_std_rustc() -> Command {
+    second("BUILD_STD_RUSTC", "/usr/bin/rustc")
+}
+
+/// A program of the second toolchain.
+fn second(variable: &str, otherwise: &str) -> Command {
+    let mut command = Command::new(env::var_os(variable).unwrap_or_else(|| otherwise.into()));
+    command
         .env("RUSTC_BOOTSTRAP", "1")
         // Set by the first toolchain for its own libraries.
         .env_remove("LD_LIBRARY_PATH");

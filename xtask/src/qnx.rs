@@ -12,8 +12,11 @@
 //! library that keeps to the documents and punishes misuse. What it does not show: anything about a
 //! QNX kernel. `docs/qnx.md` says how to run the same archive on one.
 
+mod alloc_program;
+mod archive;
 mod build;
 pub(crate) mod defects;
+pub(crate) mod engine;
 mod execute;
 mod imports;
 mod target;
@@ -28,7 +31,7 @@ pub(crate) use target::Target;
 /// # Errors
 /// The list cannot be read.
 pub(crate) fn import_list() -> Result<imports::List, String> {
-    imports::List::read()
+    imports::List::read(imports::OF_THE_SUITE)
 }
 
 pub(crate) use imports::is_compilers;
@@ -51,9 +54,17 @@ pub(crate) fn run_all() -> Result<(), String> {
 }
 
 fn choose(words: &[String]) -> Result<Vec<&'static Target>, Failure> {
+    choose_among(&TARGETS.iter().collect::<Vec<_>>(), words)
+}
+
+/// The targets named, of those there are for a task; all without names.
+fn choose_among(
+    targets: &[&'static Target],
+    words: &[String],
+) -> Result<Vec<&'static Target>, Failure> {
     for word in words {
-        if TARGETS.iter().all(|target| target.name != word) {
-            let names: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
+        if targets.iter().all(|target| target.name != word) {
+            let names: Vec<_> = targets.iter().map(|target| target.name).collect();
             return Err(Failure::Usage(format!(
                 "no QNX target is called `{word}`; there are {}",
                 names.join(", ")
@@ -61,11 +72,11 @@ fn choose(words: &[String]) -> Result<Vec<&'static Target>, Failure> {
         }
     }
     let wanted = |target: &&Target| words.is_empty() || words.iter().any(|w| w == target.name);
-    Ok(TARGETS.iter().filter(wanted).collect())
+    Ok(targets.iter().copied().filter(wanted).collect())
 }
 
 fn check(targets: &[&Target]) -> Result<(), String> {
-    let list = imports::List::read()?;
+    let list = imports::List::read(imports::OF_THE_SUITE)?;
     let mut used = imports::Used::default();
     let mut tallies = Vec::new();
 

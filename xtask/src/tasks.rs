@@ -30,7 +30,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 12] = [
+const TASKS: [Task; 13] = [
     Task {
         name: "ci",
         arguments: "[STEP...]",
@@ -54,6 +54,12 @@ const TASKS: [Task; 12] = [
         arguments: "[DEFECT... | --list]",
         help: "puts known defects back, one at a time; the suite must find each by name",
         run: qnx::defects::run,
+    },
+    Task {
+        name: "qnx-engine",
+        arguments: "[TARGET...]",
+        help: "runs Wasmtime as QNX object code, with guests on our memory, over the stand-in",
+        run: qnx::engine::run,
     },
     Task {
         name: "fuzz",

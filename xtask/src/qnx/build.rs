@@ -1,12 +1,11 @@
-//! Builds archives with the second compiler, renames what they import, and links a program.
+//! Builds the suite and the stand-in with the second compiler, and links a program.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use super::imports::{self, List};
+use super::archive::Archive;
+use super::imports::List;
 use super::target::Target;
-use crate::symbols::Symbols;
 use crate::{command, place};
 
 /// How the suite is built.
@@ -77,8 +76,16 @@ impl Sources {
         command::run(&mut cargo)
     }
 
-    fn suite(&self, target: &Target) -> PathBuf {
-        self.archive(target.name, "libsuite.a")
+    fn suite<'a>(&self, target: &'a Target) -> Archive<'a> {
+        Archive {
+            target,
+            file: self.archive(target.name, "libsuite.a"),
+        }
+    }
+
+    /// The stand-in for a target, as an archive for its counterpart.
+    pub(crate) fn stand_in(&self, target: &Target) -> PathBuf {
+        self.archive(target.linux, "libstand_in.a")
     }
 
     fn archive(&self, target: &str, name: &str) -> PathBuf {
@@ -87,12 +94,7 @@ impl Sources {
 
     /// What the suite imports, the compiler's own needs aside.
     pub(crate) fn imports(&self, target: &Target) -> Result<Vec<String>, String> {
-        let symbols = Symbols::read(&self.suite(target), &target.tool("nm"))?;
-        Ok(symbols
-            .missing()
-            .filter(|name| !imports::is_compilers(name))
-            .map(str::to_owned)
-            .collect())
+        self.suite(target).imports()
     }
 
     /// Links the suite with the stand-in.
@@ -103,59 +105,11 @@ impl Sources {
         list: &List,
     ) -> Result<PathBuf, String> {
         let folder = self.target.join("linked").join(target.name);
-        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let suite = self.renamed_suite(target, &folder, list)?;
-        let stand_in = self.sealed_stand_in(target, &folder)?;
-        let program = folder.join(match flavour {
+        let name = match flavour {
             Flavour::Machine => "suite",
             Flavour::Watched => "suite-watched",
-        });
-        let mut link = Command::new(target.tool("gcc"));
-        // One file that needs no library of its own, which an emulator could not find.
-        link.arg("-static").arg("-o").arg(&program);
-        link.arg("-Wl,--whole-archive").arg(&suite);
-        link.arg("-Wl,--no-whole-archive").arg(&stand_in);
-        command::run(&mut link)?;
-        Ok(program)
-    }
-
-    /// The suite with every listed import of the C library under the stand-in's name. Code that was
-    /// compiled in haste may import a little more, of the compiler's own, and gets it from here.
-    fn renamed_suite(
-        &self,
-        target: &Target,
-        folder: &Path,
-        list: &List,
-    ) -> Result<PathBuf, String> {
-        let renamed = folder.join("libsuite.a");
-        let mut objcopy = Command::new(target.tool("objcopy"));
-        for import in self.imports(target)? {
-            if list.names(&import) {
-                let name = target.stand_in_name(&import);
-                objcopy.args(["--redefine-sym", &format!("{import}={name}")]);
-            }
-        }
-        objcopy.arg(self.suite(target)).arg(&renamed);
-        command::run(&mut objcopy)?;
-        Ok(renamed)
-    }
-
-    /// The stand-in as one object that shows nothing but its interface: it was compiled by the same
-    /// compiler as the suite, and both bring parts of Rust's library under the same names.
-    fn sealed_stand_in(&self, target: &Target, folder: &Path) -> Result<PathBuf, String> {
-        let (joined, sealed) = (folder.join("joined.o"), folder.join("stand-in.o"));
-        let mut join = Command::new(target.tool("ld"));
-        join.args(["--relocatable", "--whole-archive", "-o"])
-            .arg(&joined)
-            .arg(self.archive(target.linux, "libstand_in.a"));
-        command::run(&mut join)?;
-        let mut seal = Command::new(target.tool("objcopy"));
-        seal.args([
-            "--wildcard",
-            "--keep-global-symbol=qnx_*",
-            "--keep-global-symbol=stand_in_*",
-        ]);
-        command::run(seal.arg(&joined).arg(&sealed))?;
-        Ok(sealed)
+        };
+        self.suite(target)
+            .link(&self.stand_in(target), list, &folder, name)
     }
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use super::build::{Flavour, Sources};
 use super::execute;
-use super::imports::List;
+use super::imports::{self, List};
 use super::target::{TARGETS, Target};
 use crate::place;
 use crate::tasks::Failure;
@@ -87,7 +87,7 @@ fn check(defects: &[&Defect]) -> Result<(), String> {
     }
     copy(place::root(), &sources.root)?;
     sources.stand_ins(&[TARGET])?;
-    let list = List::read()?;
+    let list = List::read(imports::OF_THE_SUITE)?;
     let sound = build(&sources, &list)?;
     for defect in defects {
         let (passed, said) = execute::one(TARGET, &sound, defect.case)?;

@@ -28,32 +28,34 @@ struct Suite<'a> {
     words: Vec<String>,
 }
 
-impl Suite<'_> {
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = match self.target.emulator {
-            Some(emulator) => {
-                let mut command = Command::new(emulator);
-                command.arg(self.program);
-                command
-            }
-            None => Command::new(self.program),
-        };
-        command.args(words).args(&self.words).stdin(Stdio::null());
-        // What the suite finds in the environment is for the suite to say.
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("MALLOC_") {
-                command.env_remove(name);
-            }
+/// Runs a linked program with these words, as it is or in the target's emulator.
+pub(crate) fn output(target: &Target, program: &Path, words: &[&str]) -> Result<Output, String> {
+    let mut command = match target.emulator {
+        Some(emulator) => {
+            let mut command = Command::new(emulator);
+            command.arg(program);
+            command
         }
-        command
+        None => Command::new(program),
+    };
+    command.args(words).stdin(Stdio::null());
+    // What the program finds in the environment is for the program to say.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("MALLOC_") {
+            command.env_remove(name);
+        }
     }
+    command.output().map_err(|error| {
+        let program = command.get_program().to_string_lossy();
+        format!("{program} could not be started: {error}")
+    })
+}
 
+impl Suite<'_> {
     fn output(&self, words: &[&str]) -> Result<(Output, String), String> {
-        let mut command = self.command(words);
-        let output = command.output().map_err(|error| {
-            let program = command.get_program().to_string_lossy();
-            format!("{program} could not be started: {error}")
-        })?;
+        let own = self.words.iter().map(String::as_str);
+        let words: Vec<_> = words.iter().copied().chain(own).collect();
+        let output = output(self.target, self.program, &words)?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok((output, text))
     }
@@ -66,14 +68,14 @@ impl Suite<'_> {
         label
     }
 
-    /// Runs every case.
-    fn run(&self) -> Result<Tally, String> {
+    /// Runs every case that returns.
+    fn all(&self) -> Result<Tally, String> {
         let label = self.label();
         let (output, text) = self.output(&["all"])?;
         for line in text.lines().filter(|line| line.contains(" FAILED: ")) {
             println!("{label}: {line}");
         }
-        let mut tally = Tally {
+        let tally = Tally {
             passed: text.lines().filter(|line| line.ends_with(" ok")).count(),
             failed: text
                 .lines()
@@ -92,6 +94,13 @@ impl Suite<'_> {
                 String::from_utf8_lossy(&output.stderr)
             ));
         }
+        Ok(tally)
+    }
+
+    /// Runs every case.
+    fn run(&self) -> Result<Tally, String> {
+        let label = self.label();
+        let mut tally = self.all()?;
         let (_, list) = self.output(&["list"])?;
         let mut faulting = 0;
         for case in list.lines().filter_map(|line| line.strip_prefix("faults ")) {
@@ -110,6 +119,29 @@ impl Suite<'_> {
         }
         println!("{tally}");
         Ok(tally)
+    }
+}
+
+impl Tally {
+    /// Of something that is counted one by one.
+    pub(crate) const fn new(label: String) -> Self {
+        Self {
+            label,
+            passed: 0,
+            failed: 0,
+            unwatched: 0,
+        }
+    }
+
+    /// Counts, and says what failed.
+    pub(crate) fn count(&mut self, name: &str, verdict: Result<(), String>) {
+        match verdict {
+            Ok(()) => self.passed += 1,
+            Err(why) => {
+                self.failed += 1;
+                println!("{}: {name} FAILED: {why}", self.label);
+            }
+        }
     }
 }
 
@@ -174,6 +206,25 @@ pub(crate) fn watched(target: &Target, program: &Path) -> Result<Vec<Tally>, Str
         return Err(format!("{}: no table: {}", target.name, output.status));
     }
     println!("{}: calls of the C library\n{table}", target.name);
+    Ok(tallies)
+}
+
+/// Runs the cases of the engine, once for each size of a host page.
+pub(crate) fn engine(target: &Target, program: &Path) -> Result<Vec<Tally>, String> {
+    let pages = target.host_pages.iter().map(ToString::to_string);
+    let pages = pages.map(|page| vec!["--host-page".to_owned(), page]);
+    let mut tallies = Vec::new();
+    for words in core::iter::once(Vec::new()).chain(pages) {
+        let suite = Suite {
+            target,
+            program,
+            words,
+        };
+        let mut tally = suite.all()?;
+        tally.label = format!("{} engine", tally.label);
+        println!("{tally}");
+        tallies.push(tally);
+    }
     Ok(tallies)
 }
 

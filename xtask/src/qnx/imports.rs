@@ -1,4 +1,5 @@
-//! What the QNX objects may import: `conformance/qnx/imports.txt`, which is the porting contract.
+//! What QNX objects may import: one list for the suite, which is the porting contract, and one for
+//! each program that needs more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +7,8 @@ use std::fs;
 use super::target::Target;
 use crate::{place, symbols};
 
-const FILE: &str = "conformance/qnx/imports.txt";
+/// What the suite may import.
+pub(super) const OF_THE_SUITE: &str = "conformance/qnx/imports.txt";
 
 /// Begins the names by which the suite asks the stand-in to watch, refuse and tell.
 const CONTROL: &str = "stand_in_";
@@ -26,29 +28,36 @@ const OF_32_BITS: [&str; 5] = [
     "__umoddi3",
 ];
 
+/// The remainder of floating-point numbers: no processor here has an instruction for it, and the
+/// library of mathematics has a function.
+const OF_FLOATING_POINT: [&str; 2] = ["fmod", "fmodf"];
+
 /// Whether the compiler may have put the call there by itself.
 pub(crate) fn is_compilers(name: &str) -> bool {
-    symbols::is_compilers(name) || OF_32_BITS.contains(&name)
+    symbols::is_compilers(name) || OF_32_BITS.contains(&name) || OF_FLOATING_POINT.contains(&name)
 }
 
 /// The names that may be imported, each with what it is for.
 #[derive(Debug)]
-pub(crate) struct List(BTreeMap<String, String>);
+pub(crate) struct List {
+    file: &'static str,
+    names: BTreeMap<String, String>,
+}
 
 impl List {
-    /// Reads the list of this checkout.
-    pub(super) fn read() -> Result<Self, String> {
-        let path = place::root().join(FILE);
-        let text = fs::read_to_string(path).map_err(|error| format!("{FILE}: {error}"))?;
-        Self::parse(&text)
+    /// Reads a list of this checkout.
+    pub(super) fn read(file: &'static str) -> Result<Self, String> {
+        let path = place::root().join(file);
+        let text = fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))?;
+        Self::parse(file, &text)
     }
 
     /// Whether it names this.
     pub(crate) fn names(&self, import: &str) -> bool {
-        self.0.contains_key(import)
+        self.names.contains_key(import)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(file: &'static str, text: &str) -> Result<Self, String> {
         let mut names = BTreeMap::new();
         for line in text.lines().map(str::trim) {
             if line.is_empty() || line.starts_with('#') {
@@ -56,16 +65,16 @@ impl List {
             }
             let (name, purpose) = line
                 .split_once(char::is_whitespace)
-                .ok_or_else(|| format!("{FILE}: `{line}` does not say what it is for"))?;
+                .ok_or_else(|| format!("{file}: `{line}` does not say what it is for"))?;
             let purpose = purpose.trim().to_owned();
             if names.insert(name.to_owned(), purpose).is_some() {
-                return Err(format!("{FILE}: `{name}` is listed twice"));
+                return Err(format!("{file}: `{name}` is listed twice"));
             }
         }
         if names.is_empty() {
-            return Err(format!("{FILE} lists nothing"));
+            return Err(format!("{file} lists nothing"));
         }
-        Ok(Self(names))
+        Ok(Self { file, names })
     }
 }
 
@@ -89,8 +98,9 @@ impl Used {
             .collect();
         if !refused.is_empty() {
             return Err(format!(
-                "{}: imports what {FILE} does not list: {}",
+                "{}: imports what {} does not list: {}",
                 target.name,
+                list.file,
                 refused.join(", ")
             ));
         }
@@ -109,7 +119,7 @@ impl Used {
     /// Checks that the list names nothing that no target imports.
     pub(super) fn nothing_else_in(&self, list: &List) -> Result<(), String> {
         let stale: Vec<_> = list
-            .0
+            .names
             .keys()
             .filter(|name| !self.0.contains(*name))
             .map(String::as_str)
@@ -118,7 +128,8 @@ impl Used {
             Ok(())
         } else {
             Err(format!(
-                "{FILE} lists what nothing imports: {}",
+                "{} lists what nothing imports: {}",
+                list.file,
                 stale.join(", ")
             ))
         }
@@ -136,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_is_not_listed_is_refused_and_what_is_not_used_is_stale() {
-        let list = List::parse("# of memory\nmmap  maps\nfree  gives back\n").unwrap();
+        let list = List::parse("list", "# of memory\nmmap  maps\nfree  gives back\n").unwrap();
         let mut used = Used::default();
         let target = &TARGETS[0];
         used.check(&list, target, &names(&["mmap", "stand_in_calls"]))
@@ -152,8 +163,8 @@ mod tests {
 
     #[test]
     fn a_list_says_what_each_name_is_for_once() {
-        List::parse("mmap\n").unwrap_err();
-        List::parse("mmap a\nmmap b\n").unwrap_err();
-        List::parse("# nothing\n").unwrap_err();
+        List::parse("list", "mmap\n").unwrap_err();
+        List::parse("list", "mmap a\nmmap b\n").unwrap_err();
+        List::parse("list", "# nothing\n").unwrap_err();
     }
 }
