@@ -8,12 +8,13 @@ use core::alloc::Layout;
 use core::panic::PanicInfo;
 
 use arena_heap::ArenaHeap;
-use os::{FixedMemory, FixedStorage, OsPages, PageSize, PageSource};
+use os::{FixedMemory, FixedStorage, OsPages, PageSize, PageSource, ThreadSlot};
 use wasm_arena::{
     AllocError, AllocatorBuilder, ArenaSystem, Arenas, LinearMemory, MappedPages, MemoryBudget,
     PageAllocator, PortableArenas, Protection, QnxAllocatorBuilder, QnxArenaAllocatorBuilder,
     VerificationLevel,
 };
+use wasm_arena_wasmtime_platform::Platform;
 
 static STORAGE: FixedStorage<{ 1 << 20 }> = FixedStorage::new();
 static PAGES: FixedMemory<'static> = FixedMemory::in_storage(
@@ -34,6 +35,12 @@ static PORTABLE_OF_THE_SYSTEM: Arenas<PortableArenas<OsPages>> =
     Arenas::new(PortableArenas::new(OsPages::new()));
 static MAPPED_OF_THE_SYSTEM: Arenas<MappedPages<OsPages>> =
     Arenas::new(MappedPages::new(OsPages::new()));
+
+/// What Wasmtime would ask of a board.
+static PLATFORM: Platform<&'static FixedMemory<'static>> =
+    Platform::new(&PAGES, [ThreadSlot::new(), ThreadSlot::new()]);
+
+wasm_arena_wasmtime_platform::export!(PLATFORM);
 
 /// A memory's life: all that a runtime does with one.
 fn life<S: ArenaSystem>(arenas: &'static Arenas<S>) -> Result<usize, AllocError> {
