@@ -53,17 +53,18 @@ fn each_thread_has_two_slots() {
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let mut values = [0_u8; 2];
-                for slot in 0..2 {
+                let (mut one, mut other) = (0_u8, 0_u8);
+                let places = [&raw mut one, &raw mut other];
+                for (slot, place) in places.into_iter().enumerate() {
                     // SAFETY: the slots are this program's alone.
                     assert!(unsafe { wasmtime_tls_get(slot) }.is_null());
                     // SAFETY: as above.
-                    unsafe { wasmtime_tls_set(slot, &raw mut values[slot]) };
+                    unsafe { wasmtime_tls_set(slot, place) };
                 }
                 thread::yield_now();
-                for slot in 0..2 {
+                for (slot, place) in places.into_iter().enumerate() {
                     // SAFETY: as above.
-                    assert_eq!(unsafe { wasmtime_tls_get(slot) }, &raw mut values[slot]);
+                    assert_eq!(unsafe { wasmtime_tls_get(slot) }, place);
                 }
             });
         }

@@ -13,7 +13,7 @@
 
 mod scenarios;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::alloc_program::{AllocProgram, borrowed_name};
 use super::build::Sources;
@@ -117,7 +117,7 @@ mod tests {
     fn every_name_is_a_target_and_every_guest_is_there() {
         assert_eq!(engine_targets().len(), NAMES.len());
         for guest in GUESTS {
-            assert!(Path::new(&place::root().join(guest)).exists(), "{guest}");
+            assert!(place::root().join(guest).exists(), "{guest}");
         }
     }
 }
