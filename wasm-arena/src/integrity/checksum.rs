@@ -19,7 +19,7 @@ use super::hardware::{self, wide};
 use super::run::{Bytes, Exchanged, In, Loaded, Out, Run, Shown, Word};
 
 /// The divisor of CRC-32C, without its highest term, reversed.
-const POLYNOMIAL: u32 = 0x82f6_3b78;
+pub(super) const POLYNOMIAL: u32 = 0x82f6_3b78;
 
 /// The state before the first byte.
 pub(super) const START: u32 = !0;
@@ -37,23 +37,6 @@ const RAW: crc::Algorithm<u32> = crc::Algorithm {
 /// 16 tables of 256 numbers: 16 KiB of constants, for processors without the instruction.
 static SOFTWARE: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&RAW);
 
-/// `x^-33`: the product of two reversed remainders comes out multiplied by `x`, and reducing it with
-/// a checksum instruction multiplies by `x^32`. [`CORRECTED`] makes up for both.
-const CORRECTION: u32 = {
-    let mut power = 1_u32 << 31;
-    let mut step = 0;
-    while step < 33 {
-        // Division by x: undo the reduction where there was one.
-        let carry = power >> 31;
-        power = ((power ^ (POLYNOMIAL & carry.wrapping_neg())) << 1) | carry;
-        step += 1;
-    }
-    power
-};
-
-/// As [`POWERS`], for products by instructions.
-pub(super) static CORRECTED: [[u32; 256]; WORD] = powers(CORRECTION);
-
 /// `POWERS[digit][value]` is `x^(8 * value * 256^digit)`: a number of bytes is shifted digit by digit.
 static POWERS: [[u32; 256]; WORD] = powers(1 << 31);
 
@@ -69,23 +52,12 @@ const fn multiply(left: u32, right: u32) -> u32 {
     product
 }
 
-/// The remainder of `x^exponent`.
-pub(super) const fn power_of_x(exponent: usize) -> u32 {
-    let mut power = 1 << 31;
-    let mut step = 0;
-    while step < exponent {
-        power = times_x(power);
-        step += 1;
-    }
-    power
-}
-
-const fn times_x(remainder: u32) -> u32 {
+pub(super) const fn times_x(remainder: u32) -> u32 {
     (remainder >> 1) ^ (POLYNOMIAL & (remainder & 1).wrapping_neg())
 }
 
 /// The powers of `x^8`, each times `factor`.
-const fn powers(factor: u32) -> [[u32; 256]; WORD] {
+pub(super) const fn powers(factor: u32) -> [[u32; 256]; WORD] {
     let mut table = [[0; 256]; WORD];
     // x^8.
     let mut base = 1 << 23;

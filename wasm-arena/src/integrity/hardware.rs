@@ -12,6 +12,17 @@
 //!
 //! Where there is no instruction the functions here answer `None`, or give the run back.
 
+#[cfg(any(
+    all(target_arch = "x86_64", target_feature = "sse2"),
+    all(
+        target_arch = "aarch64",
+        target_feature = "crc",
+        target_feature = "aes",
+        target_endian = "little"
+    )
+))]
+mod corrected;
+
 #[cfg(all(
     target_arch = "aarch64",
     target_feature = "crc",

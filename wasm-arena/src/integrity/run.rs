@@ -22,6 +22,10 @@ use super::checksum::WORD;
 pub(super) type Bytes = [u8; WORD];
 
 /// Some words, to be gone through once.
+#[allow(
+    dead_code,
+    reason = "processors without an instruction only go through the words"
+)]
 pub(super) trait Run: Sized {
     /// How many words there are.
     fn len(&self) -> usize;

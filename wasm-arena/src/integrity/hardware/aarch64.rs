@@ -23,7 +23,8 @@ pub(in super::super) fn sum<R: Run>(state: u32, run: R) -> Result<u32, R> {
 pub(in super::super) fn shift(mut remainder: u32, bytes: usize) -> Option<u32> {
     use core::arch::aarch64::vmull_p64;
 
-    use super::super::checksum::{CORRECTED, WORD};
+    use super::super::checksum::WORD;
+    use super::corrected::CORRECTED;
 
     for digit in 0..WORD {
         let value = (bytes >> (8 * digit)) & 0xff;

@@ -4,8 +4,8 @@ use core::arch::x86_64::{
     _mm_clmulepi64_si128, _mm_crc32_u64, _mm_cvtsi64_si128, _mm_cvtsi128_si64,
 };
 
-use super::super::checksum::CORRECTED;
 use super::super::run::Run;
+use super::corrected::CORRECTED;
 use super::in_lanes;
 
 cpufeatures::new!(has_instructions, "sse4.2", "pclmulqdq");
