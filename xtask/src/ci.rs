@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use crate::guests::Purpose;
 use crate::tasks::{self, Failure};
-use crate::{bench, capi, command, fuzz, guests, licences, no_std, place, qnx, sanitize, valgrind};
+use crate::{
+    bench, capi, command, fuzz, guests, licences, no_std, place, qnx, sanitize, spec, valgrind,
+};
 
 struct Step {
     name: &'static str,
@@ -60,6 +62,11 @@ const STEPS: [Step; 21] = [
         name: "tests",
         protects: "the README's test command, documentation tests included",
         run: || spoken(TESTS),
+    },
+    Step {
+        name: "spec",
+        protects: "not one assertion of the specification's test suite more fails on our memory",
+        run: spec::run_all,
     },
     Step {
         name: "tests-libraries",

@@ -15,6 +15,7 @@ mod probe;
 mod qnx;
 mod real_programs;
 mod sanitize;
+mod spec;
 mod symbols;
 mod tasks;
 mod valgrind;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::{
     bench, capi, ci, command, fuzz, guests, licences, no_std, place, qnx, real_programs, sanitize,
-    valgrind,
+    spec, valgrind,
 };
 
 /// Why a task did not succeed.
@@ -111,6 +111,12 @@ const TASKS: [Task; 13] = [
         arguments: "[GROUP...] [--quick | --test | --plot]",
         help: "measures beside the peers and keeps the figures; `--plot` draws those kept",
         run: bench::run,
+    },
+    Task {
+        name: "spec",
+        arguments: "[--files TEXT] [--memories TEXT] [--verbose]",
+        help: "the specification's test suite on arena memory, compared with stock memory",
+        run: spec::run,
     },
 ];
 

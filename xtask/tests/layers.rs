@@ -28,10 +28,11 @@ const LAYERS: [&[&str]; 5] = [
 ];
 
 /// Beside the layers: they build and check them and are used by none.
-const TOOLS: [&str; 4] = [
+const TOOLS: [&str; 5] = [
     "wasm-arena-conformance",
     "qnx-libc-stand-in",
     "wasm-arena-benches",
+    "wasm-arena-spec",
     "xtask",
 ];
 
