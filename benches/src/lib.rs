@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::std_instead_of_alloc, reason = "a program has std")]
 
+mod document;
 mod machine;
 mod numbers;
 mod picture;
@@ -25,6 +26,7 @@ mod report;
 mod table;
 mod threads;
 
+pub use document::with_figures;
 pub use machine::Machine;
 pub use numbers::{Spread, Tail, geometric_mean};
 pub use picture::picture;

@@ -117,7 +117,7 @@ fn duration(nanoseconds: f64) -> String {
 }
 
 /// A number with as many digits as say something.
-fn few(value: f64) -> String {
+pub(crate) fn few(value: f64) -> String {
     match value {
         0.0 => "0".to_owned(),
         value if value.abs() < 0.001 => format!("{value:.1e}"),

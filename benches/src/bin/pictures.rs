@@ -1,4 +1,5 @@
-//! Draws `docs/pictures/GROUP.svg` from `benches/results/GROUP.json`, for every group that is kept.
+//! Draws `docs/pictures/GROUP.svg` from `benches/results/GROUP.json`, for every group that is kept, and
+//! writes the figures of `docs/performance.md`.
 #![forbid(unsafe_code)]
 #![allow(clippy::std_instead_of_alloc, reason = "a program has std")]
 
@@ -6,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use benches::{Report, picture, results};
+use benches::{Report, picture, results, with_figures};
 
 fn main() -> ExitCode {
     match draw() {
@@ -19,7 +20,8 @@ fn main() -> ExitCode {
 }
 
 fn draw() -> Result<(), String> {
-    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pictures");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let pictures = docs.join("pictures");
     let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     fs::create_dir_all(&pictures).map_err(|error| told(&pictures, error))?;
     let folder = results();
@@ -32,13 +34,18 @@ fn draw() -> Result<(), String> {
         })
         .collect();
     kept.sort();
-    for path in kept {
-        let report = Report::load(&path)?;
-        if let Some(svg) = picture(&report) {
+    let reports: Result<Vec<_>, _> = kept.iter().map(|path| Report::load(path)).collect();
+    let reports = reports?;
+    for report in &reports {
+        if let Some(svg) = picture(report) {
             let target = pictures.join(format!("{}.svg", report.group));
             fs::write(&target, svg).map_err(|error| told(&target, error))?;
             println!("docs/pictures/{}.svg", report.group);
         }
     }
+    let page = docs.join("performance.md");
+    let text = fs::read_to_string(&page).map_err(|error| told(&page, error))?;
+    fs::write(&page, with_figures(&text, &reports)?).map_err(|error| told(&page, error))?;
+    println!("docs/performance.md");
     Ok(())
 }
