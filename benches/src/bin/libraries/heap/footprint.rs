@@ -15,14 +15,14 @@ use rlsf::GlobalTlsf;
 use talc::TalcLock;
 use talc::source::GlobalAllocSource;
 
-use super::OURS;
 use super::player::Player;
 use super::trace::{Event, Pattern};
+use super::{OURS, OURS_DEFAULT, held};
 
 /// The first argument of such a process; then come heap and trace.
 const WORD: &str = "--footprint";
 
-const HEAPS: [&str; 5] = [OURS, "talc", "rlsf", "glibc", "mimalloc"];
+const HEAPS: [&str; 6] = [OURS, OURS_DEFAULT, "talc", "rlsf", "glibc", "mimalloc"];
 
 /// Starts a process for each heap and each trace, and adds what they find.
 pub(super) fn measure(report: &mut Report) -> Result<(), String> {
@@ -60,7 +60,8 @@ pub(crate) fn child() -> Option<Result<String, String>> {
         let pattern = pattern.ok_or("no such trace")?;
         let events = pattern.events(1);
         let ratio = match heap.as_str() {
-            OURS => play(&SharedArenaHeap::new(OsPages::new()), &events),
+            OURS => play(&held()?, &events),
+            OURS_DEFAULT => play(&SharedArenaHeap::new(OsPages::new()), &events),
             "talc" => {
                 let talc = TalcLock::<RawLock, _>::new(GlobalAllocSource::new(System));
                 play(&talc, &events)

@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
-use arena_heap::ArenaHeap;
+use arena_heap::{ArenaHeap, HeapConfig};
 use os::OsPages;
 use rlsf::Tlsf;
 
@@ -13,8 +13,10 @@ use rlsf::Tlsf;
 pub(super) struct OwnedArena(RefCell<ArenaHeap<OsPages>>);
 
 impl OwnedArena {
-    pub(super) const fn new() -> Self {
-        Self(RefCell::new(ArenaHeap::new(OsPages::new())))
+    pub(super) fn new(config: HeapConfig) -> Result<Self, String> {
+        let heap = ArenaHeap::with_config(OsPages::new(), config);
+        heap.map(|heap| Self(RefCell::new(heap)))
+            .map_err(|error| error.to_string())
     }
 }
 
