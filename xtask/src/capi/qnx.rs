@@ -24,9 +24,7 @@ pub(super) fn check() -> Result<(), String> {
         cargo
             .args(["--locked", "--profile", "capi", "--target", name])
             .args(["--package", "wasm-arena-capi", "--lib"])
-            .args(["--crate-type", "staticlib"])
-            // What is looked at need not be fast.
-            .env("CARGO_PROFILE_CAPI_OPT_LEVEL", "1");
+            .args(["--crate-type", "staticlib"]);
         command::run(&mut cargo)?;
         let folder = place::build_std_target().join(name).join("capi");
         let sealed = folder.join("libwasm_arena.a");
