@@ -10,8 +10,8 @@
 //! batches of one round: whatever else the machine does meanwhile, it does to neighbours alike. A
 //! ratio in a report is the median of the rounds' ratios, with its quartiles.
 //!
-//! The groups are in two programs, each behind the feature of its peers: `engines` (Wasmtime) and
-//! `libraries` (allocators, checksums).
+//! The groups are in three programs, each behind a feature: `engines` (Wasmtime), `libraries`
+//! (allocators, checksums) and `instructions` (nobody but us). A fourth draws pictures.
 #![forbid(unsafe_code)]
 #![allow(clippy::std_instead_of_alloc, reason = "a program has std")]
 
