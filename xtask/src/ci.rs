@@ -105,7 +105,7 @@ const STEPS: [Step; 23] = [
     },
     Step {
         name: "capi-runtimes",
-        protects: "the hooks for C runtimes, driven by WAMR and wasm3 themselves",
+        protects: "the hooks for C runtimes, driven by WAMR and wasm3 themselves, or as Wasmtime does",
         run: capi::run_runtimes,
     },
     Step {

@@ -112,39 +112,67 @@ const WAMR: Runtime = Runtime {
 pub(crate) fn run_all() -> Result<(), String> {
     let prefix = place::target().join("capi-installed");
     super::install::install(&prefix)?;
-    let packages = packages()?;
+    let packages = packages("sources")?;
     for runtime in [WASM3, WAMR] {
         let program = runtime.build(&packages, &prefix)?;
         run(&mut Command::new(program), runtime.name)?;
     }
-    Ok(())
+    wasmtime_callbacks(&prefix)
 }
 
 /// What cargo knows of the packages with the sources, which it fetches for that.
-fn packages() -> Result<Value, String> {
-    let manifest = place::root().join("wasm-arena-capi/hooks/sources/Cargo.toml");
+fn packages(name: &str) -> Result<Value, String> {
+    let manifest = place::root().join(format!("wasm-arena-capi/hooks/{name}/Cargo.toml"));
     let mut cargo = command::cargo("metadata");
     cargo.args(["--locked", "--format-version=1", "--manifest-path"]);
     let text = command::output(cargo.arg(manifest))?;
     serde_json::from_str(&text).map_err(|error| format!("cargo metadata: {error}"))
 }
 
-impl Runtime {
-    fn sources(&self, packages: &Value) -> Result<PathBuf, String> {
-        let found = packages["packages"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|package| package["name"] == self.package)
-            .and_then(|package| Path::new(package["manifest_path"].as_str()?).parent());
-        let package = found.ok_or_else(|| format!("there is no package {}", self.package))?;
-        Ok(package.join(self.folder))
-    }
+/// The folder of a package.
+fn package_folder<'p>(packages: &'p Value, name: &str) -> Result<&'p Path, String> {
+    packages["packages"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|package| package["name"] == name)
+        .and_then(|package| Path::new(package["manifest_path"].as_str()?).parent())
+        .ok_or_else(|| format!("there is no package {name}"))
+}
 
+/// Compiles the hook for Wasmtime against the headers of Wasmtime's C API, and drives its callbacks
+/// as that does. The headers alone, made by cmake: nothing of Wasmtime is compiled.
+fn wasmtime_callbacks(prefix: &Path) -> Result<(), String> {
+    let packages = packages("wasmtime-test")?;
+    let folder = folder("wasmtime-callbacks")?;
+    let mut headers = Command::new("cmake");
+    headers
+        .current_dir(package_folder(&packages, "wasmtime-c-api-impl")?)
+        .arg("-DWASMTIME_DISABLE_ALL_FEATURES=ON")
+        .arg(format!("-DCMAKE_INSTALL_PREFIX={}", folder.display()))
+        .args(["-P", "cmake/install-headers.cmake"]);
+    command::run(&mut headers)?;
+    let program = folder.join("program");
+    let mut compile = Command::new(compiler());
+    compile.args(["-std=c99", "-O1"]).args(C_FLAGS);
+    compile.arg("-I").arg(prefix.join("include"));
+    compile.arg("-isystem").arg(folder.join("include"));
+    compile.arg("-o").arg(&program);
+    compile.arg(source("wasmtime_callbacks"));
+    compile.arg(place::root().join("wasm-arena-capi/hooks/wasm_arena_wasmtime.c"));
+    compile
+        .arg(prefix.join("lib/libwasm_arena.a"))
+        .arg("-lpthread");
+    command::run(&mut compile)?;
+    run(&mut Command::new(&program), "wasmtime_callbacks")
+}
+
+impl Runtime {
     /// Compiles the runtime without a warning switched on, which would not be ours to mend, and
     /// links it with the program that drives it.
     fn build(&self, packages: &Value, prefix: &Path) -> Result<PathBuf, String> {
-        let (sources, folder) = (self.sources(packages)?, folder(self.name)?);
+        let sources = package_folder(packages, self.package)?.join(self.folder);
+        let folder = folder(self.name)?;
         let include = prefix.join("include");
         let mut objects = Vec::new();
         for file in self.files {
