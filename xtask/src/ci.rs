@@ -22,7 +22,7 @@ struct Step {
 
 /// In this order, so that what is quick and fails often comes first, and that what is built for one
 /// step serves the next.
-const STEPS: [Step; 23] = [
+const STEPS: [Step; 24] = [
     Step {
         name: "format",
         protects: "one layout for all code",
@@ -129,6 +129,11 @@ const STEPS: [Step; 23] = [
         run: qnx::engine::run_all,
     },
     Step {
+        name: "qnx-wasmi",
+        protects: "wasmi on QNX: the code, executed with real guests on our memory",
+        run: qnx::interpreter::run_all,
+    },
+    Step {
         name: "sanitize",
         protects: "no access outside of what is live",
         run: sanitize::run,
@@ -160,9 +165,10 @@ const MAIN_COMMAND: &str =
     "cargo run --release -p wasm-arena-cli -- run examples/guests/word-index.wasm";
 
 /// Packages that are no part of the workspace.
-const APART: [&str; 5] = [
+const APART: [&str; 6] = [
     "conformance/qnx/Cargo.toml",
     "conformance/qnx-engine/Cargo.toml",
+    "conformance/qnx-wasmi/Cargo.toml",
     "fuzz/Cargo.toml",
     "wasm-arena-capi/hooks/wasmtime-test/Cargo.toml",
     "xtask/no-std-probe/Cargo.toml",

@@ -30,10 +30,11 @@ const ALLOWED: [&str; 15] = [
 ];
 
 /// Every package there is in the project, ours and others'.
-const MANIFESTS: [&str; 5] = [
+const MANIFESTS: [&str; 6] = [
     "Cargo.toml",
     "conformance/qnx/Cargo.toml",
     "conformance/qnx-engine/Cargo.toml",
+    "conformance/qnx-wasmi/Cargo.toml",
     "fuzz/Cargo.toml",
     "xtask/no-std-probe/Cargo.toml",
 ];

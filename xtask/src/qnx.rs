@@ -19,6 +19,7 @@ pub(crate) mod defects;
 pub(crate) mod engine;
 mod execute;
 mod imports;
+pub(crate) mod interpreter;
 mod target;
 
 use crate::tasks::Failure;

@@ -30,7 +30,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 14] = [
+const TASKS: [Task; 15] = [
     Task {
         name: "ci",
         arguments: "[STEP...]",
@@ -60,6 +60,12 @@ const TASKS: [Task; 14] = [
         arguments: "[TARGET...]",
         help: "runs Wasmtime as QNX object code, with guests on our memory, over the stand-in",
         run: qnx::engine::run,
+    },
+    Task {
+        name: "qnx-wasmi",
+        arguments: "[TARGET...]",
+        help: "runs wasmi as QNX object code, with guests on our memory, over the stand-in",
+        run: qnx::interpreter::run,
     },
     Task {
         name: "fuzz",

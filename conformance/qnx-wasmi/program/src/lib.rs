@@ -1,0 +1,53 @@
+//! wasmi without `std` as a program for QNX: linked by `qcc` for a machine with QNX, or here with a
+//! stand-in for its C library.
+//!
+//! ```text
+//!   main ─▶ words ─▶ run: a WASI command, as a user would start it
+//!                 ─▶ all: cases
+//!                        │
+//!            wasmi ── linear memory ─▶ wasm-arena-wasmi ─▶ QnxArenaAllocator's arenas
+//!                  ── its own objects ─▶ HEAP, an arena-heap over a static array
+//! ```
+#![no_std]
+
+extern crate alloc;
+
+mod cases;
+mod embedding;
+mod run;
+mod wasi;
+
+use core::ffi::{c_char, c_int};
+use core::panic::PanicInfo;
+
+use arena_heap::SharedArenaHeap;
+use os::{FixedMemory, FixedStorage, PageSize};
+use qnx_program::arguments::Arguments;
+use qnx_program::output::{end, say};
+
+/// All memory for the runtime's own objects: taken when the program is loaded, and never more.
+static STORAGE: FixedStorage<{ 8 << 20 }> = FixedStorage::new();
+
+/// The runtime's own objects: compiled code, tables, instances, stacks.
+#[global_allocator]
+static HEAP: SharedArenaHeap<FixedMemory<'static>> = SharedArenaHeap::new(FixedMemory::in_storage(
+    &STORAGE,
+    PageSize::new(4096).unwrap(),
+));
+
+/// Where the C library's start-up code goes.
+///
+/// # Safety
+/// As C has it: `values` are `count` strings.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn main(count: c_int, values: *const *const c_char) -> c_int {
+    // SAFETY: the caller's promise, passed on unchanged.
+    let arguments = unsafe { Arguments::new(count, values) };
+    run::run(&arguments)
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    say(format_args!("{info}\n"));
+    end(101)
+}
