@@ -38,6 +38,11 @@ fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
     }
     let measured = race(&mut contenders, setting.effort)?;
     drop(contenders);
+    for (runtime, guest) in &guests {
+        guest
+            .check(PAGES)
+            .map_err(|problem| format!("{}: {problem}", runtime.kind.name()))?;
+    }
     report.cases.push(Case::new(
         "16 pages, 512 KiB of data, 64 KiB",
         FLOOR,

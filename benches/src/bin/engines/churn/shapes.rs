@@ -73,7 +73,14 @@ fn measure(shape: Shape, effort: Effort) -> Result<Vec<Measured>, String> {
     for (runtime, guest) in &guests {
         contenders.push(contender(runtime, guest, shape.touched));
     }
-    race(&mut contenders, effort)
+    let measured = race(&mut contenders, effort)?;
+    drop(contenders);
+    for (runtime, guest) in &guests {
+        guest
+            .check(shape.pages)
+            .map_err(|problem| format!("{}: {problem}", runtime.kind.name()))?;
+    }
+    Ok(measured)
 }
 
 fn find<'m>(measured: &'m [Measured], name: &str) -> &'m Measured {
