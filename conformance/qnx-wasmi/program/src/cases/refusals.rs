@@ -68,7 +68,10 @@ fn whole_life() -> Result<(), String> {
     );
     drop(steps);
     // What is kept goes back here, so that what cannot is counted before it is looked at.
-    embedding.arenas.trim().map_err(|error| format!("{error}"))?;
+    embedding
+        .arenas
+        .trim()
+        .map_err(|error| format!("{error}"))?;
     let unreturned = embedding.arenas.statistics().unreturned;
     if unreturned.regions > 0 {
         return Err(format!("counted: {unreturned:?}"));
