@@ -49,13 +49,13 @@ pub use error::{Errno, OsCall, OsError, Reason};
 pub use fail_at::FailAt;
 pub use fixed::{FixedMemory, FixedStorage};
 pub use limits::{Resource, ResourceLimits};
-pub use lock::{Mutex, MutexGuard, RawLock};
+pub use lock::{Mutex, MutexGuard, WordLock};
 pub use native_heap::{HeapUsage, NativeHeap};
 pub use page_size::PageSize;
 pub use qnx::{HeapCommand, LargeBlocks, QnxProfile, QnxVersion};
 pub use shared_lock::{RawSharedLock, RwLock};
 pub use source::{Facts, PageSource, Protection, Touched};
-pub use sys::OsPages;
 #[cfg(any(target_os = "nto", target_os = "qnx"))]
 pub use sys::SystemHeap;
+pub use sys::{OsPages, RawLock};
 pub use thread_slot::ThreadSlot;

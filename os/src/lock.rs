@@ -1,4 +1,5 @@
-//! The one lock of the house: a word, a short spin, then a wait in the operating system.
+//! The one lock of the house. Everywhere but on QNX it is a word, a short spin, then a wait in the
+//! operating system; on QNX the C library's mutex, and this one only where that is refused.
 //!
 //! ```text
 //!            lock                      lock by another thread
@@ -12,15 +13,16 @@
 //! unlock that follows wakes somebody; (3) a woken thread takes the lock as `HELD, WITH WAITERS`,
 //! because it cannot know whether others still wait.
 //!
-//! Not priority-inheriting: a low-priority holder that is pre-empted delays a high-priority waiter
-//! for as long as threads in between run. Holders in this project run a few dozen instructions.
-//! This file and the `wait` and `wake_one` of the platform are the one place to change that; the
-//! guard stays on its thread, which a lock that inherits priority needs.
+//! This lock does not inherit priority: a low-priority holder that is pre-empted delays a
+//! high-priority waiter for as long as threads in between run. Holders in this project run a few
+//! dozen instructions, or copy and check what one call was asked to. QNX's does: see
+//! `sys/qnx/mutex.rs`. `sys` is the one place that chooses; the guard stays on its thread, which a
+//! lock that inherits priority needs.
 
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use crate::sys;
+use crate::sys::{self, RawLock};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -34,14 +36,16 @@ const SPINS: u32 = 64;
 /// All zero bits are a free lock. Use it through [`Mutex`].
 #[derive(Debug)]
 #[repr(transparent)]
-pub struct RawLock {
+pub struct WordLock {
     state: AtomicU32,
 }
 
 /// Data behind a [`RawLock`]; usable in statics.
 ///
-/// Locking a free lock and unlocking one without waiters make no system call. Not reentrant:
-/// locking twice on one thread waits forever. Not fair.
+/// Locking a free lock and unlocking one without waiters make no system call; on QNX they are calls
+/// of the C library, and the first one at a place makes the mutex there. Not reentrant: locking
+/// twice on one thread waits forever. Not fair. On QNX a holder inherits the priority of whoever
+/// waits for it, elsewhere not.
 ///
 /// ```
 /// static TOTAL: os::Mutex<u32> = os::Mutex::new(0);
@@ -54,7 +58,7 @@ pub type Mutex<T> = lock_api::Mutex<RawLock, T>;
 /// Access to the data of a locked [`Mutex`]; unlocks it when dropped, on the thread that locked.
 pub type MutexGuard<'a, T> = lock_api::MutexGuard<'a, RawLock, T>;
 
-impl RawLock {
+impl WordLock {
     #[cold]
     fn lock_contended(&self) {
         for _ in 0..SPINS {
@@ -79,7 +83,7 @@ impl RawLock {
 
 // SAFETY: invariant (1) gives the lock to one thread at a time; acquire on taking and release on
 // giving back order the accesses of successive holders.
-unsafe impl lock_api::RawMutex for RawLock {
+unsafe impl lock_api::RawMutex for WordLock {
     #[allow(
         clippy::declare_interior_mutable_const,
         reason = "the trait asks for a constant"
@@ -131,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_lock_is_one_word() {
-        assert_eq!(size_of::<RawLock>(), 4);
-        assert_eq!(size_of::<Mutex<u32>>(), 8);
+        assert_eq!(size_of::<WordLock>(), 4);
+        assert_eq!(size_of::<lock_api::Mutex<WordLock, u32>>(), 8);
     }
 }

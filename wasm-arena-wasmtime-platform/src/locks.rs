@@ -4,11 +4,11 @@
 //! are used.
 
 use lock_api::{RawMutex as _, RawRwLock as _};
-use os::{RawLock, RawSharedLock};
+use os::{RawSharedLock, WordLock};
 
-const _: () = assert!(size_of::<RawLock>() <= size_of::<usize>());
+const _: () = assert!(size_of::<WordLock>() <= size_of::<usize>());
 const _: () = assert!(size_of::<RawSharedLock>() <= size_of::<usize>());
-const _: () = assert!(align_of::<RawLock>() <= align_of::<usize>());
+const _: () = assert!(align_of::<WordLock>() <= align_of::<usize>());
 const _: () = assert!(align_of::<RawSharedLock>() <= align_of::<usize>());
 
 /// The lock in a word.
@@ -16,10 +16,10 @@ const _: () = assert!(align_of::<RawSharedLock>() <= align_of::<usize>());
 /// # Safety
 /// The word is live, began as zero, and is used by these functions alone, always as this kind of
 /// lock.
-const unsafe fn exclusive<'a>(word: *mut usize) -> &'a RawLock {
+const unsafe fn exclusive<'a>(word: *mut usize) -> &'a WordLock {
     // SAFETY: large and aligned enough (asserted above), zero or left by this type: the caller's
     // promise. What changes in it is atomic.
-    unsafe { &*word.cast::<RawLock>() }
+    unsafe { &*word.cast::<WordLock>() }
 }
 
 /// The lock in a word.

@@ -87,6 +87,16 @@ calls! {
     PthreadGetspecific = 23, c"pthread_getspecific", false;
     /// `pthread_setspecific`.
     PthreadSetspecific = 24, c"pthread_setspecific", true;
+    /// `pthread_mutex_init`. A switch refuses it.
+    PthreadMutexInit = 25, c"pthread_mutex_init", false;
+    /// `pthread_mutex_destroy`.
+    PthreadMutexDestroy = 26, c"pthread_mutex_destroy", false;
+    /// `pthread_mutex_lock`.
+    PthreadMutexLock = 27, c"pthread_mutex_lock", false;
+    /// `pthread_mutex_trylock`.
+    PthreadMutexTrylock = 28, c"pthread_mutex_trylock", false;
+    /// `pthread_mutex_unlock`.
+    PthreadMutexUnlock = 29, c"pthread_mutex_unlock", false;
 }
 
 const KINDS: usize = Call::ALL.len();

@@ -70,6 +70,12 @@ complaints! {
     FreeMemoryProtected = 19, c"heap memory outside of live blocks is not open when the heap needs it";
     /// The stand-in's own books are full, or an argument of the control interface is unknown.
     StandInLimit = 20, c"limit of the stand-in reached, not of QNX";
+    /// Locking or unlocking a mutex that was not made at this address.
+    MutexUnknown = 21, c"use of a mutex that was not made at this address";
+    /// Unlocking a mutex that the thread does not hold.
+    MutexNotHeld = 22, c"unlock of a mutex that the thread does not hold";
+    /// Destroying a mutex that is held.
+    MutexInUse = 23, c"destruction of a mutex that is held";
 }
 
 /// A complaint and where it arose.

@@ -137,6 +137,13 @@ pub extern "C" fn stand_in_mappings() -> usize {
     state().pages.user_mappings()
 }
 
+/// Mutexes that were made and not destroyed: 1 for those whose holders inherit priority, 0 for all
+/// others.
+#[unsafe(no_mangle)]
+pub extern "C" fn stand_in_mutexes(inheriting: c_int) -> usize {
+    state().mutexes.count(inheriting != 0)
+}
+
 /// Bytes mapped with `mmap`.
 #[unsafe(no_mangle)]
 pub extern "C" fn stand_in_mapped_bytes() -> usize {

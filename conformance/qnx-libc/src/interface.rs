@@ -5,6 +5,7 @@
 //! from a signal handler, which holds on QNX for the heap as well (qnx-facts §4.1.4).
 
 mod heap;
+mod mutexes;
 mod pages;
 mod process;
 mod threads;
@@ -12,6 +13,10 @@ mod threads;
 pub use heap::{
     qnx_free, qnx_mallinfo, qnx_mallinfo_800, qnx_malloc, qnx_mallopt, qnx_posix_memalign,
     qnx_realloc,
+};
+pub use mutexes::{
+    PthreadMutex, qnx_pthread_mutex_destroy, qnx_pthread_mutex_init, qnx_pthread_mutex_lock,
+    qnx_pthread_mutex_trylock, qnx_pthread_mutex_unlock,
 };
 pub use pages::{qnx_mlock, qnx_mmap, qnx_mmap64, qnx_mprotect, qnx_munlock, qnx_munmap};
 pub use process::{

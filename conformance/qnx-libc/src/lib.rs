@@ -43,6 +43,7 @@ mod linux;
 mod lock;
 mod mallopt;
 mod memory;
+mod mutexes;
 mod pages;
 mod profile;
 pub mod qnx;

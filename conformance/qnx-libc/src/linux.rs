@@ -194,6 +194,12 @@ pub(crate) fn usleep(microseconds: c_uint) -> Result<(), c_int> {
     }
 }
 
+/// The number of this thread; never 0.
+pub(crate) fn thread() -> c_int {
+    // SAFETY: the call has no preconditions.
+    unsafe { libc::gettid() }
+}
+
 /// `sched_yield`.
 pub(crate) fn sched_yield() -> c_int {
     // SAFETY: the call has no preconditions.

@@ -24,6 +24,8 @@ pub mod errno {
     pub const EACCES: c_int = 13;
     /// Bad address.
     pub const EFAULT: c_int = 14;
+    /// In use (the `libc` crate, 0.2.191, `src/unix/nto/mod.rs`).
+    pub const EBUSY: c_int = 16;
     /// It exists already.
     pub const EEXIST: c_int = 17;
     /// Invalid argument.
@@ -32,6 +34,8 @@ pub mod errno {
     pub const ENOSPC: c_int = 28;
     /// A reserved field is not zero.
     pub const EDOM: c_int = 33;
+    /// It would wait for itself (the `libc` crate, 0.2.191, `src/unix/nto/mod.rs`).
+    pub const EDEADLK: c_int = 45;
     /// Not supported.
     pub const ENOTSUP: c_int = 48;
     /// Over the quota.

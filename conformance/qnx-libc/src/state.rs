@@ -10,6 +10,7 @@ use crate::complaints::{Complaint, Complaints};
 use crate::heap::Heap;
 use crate::layout::Shape;
 use crate::lock::{Guard, Spin};
+use crate::mutexes::Mutexes;
 use crate::pages::{Owner, Pages, Place};
 use crate::profile::Profile;
 use crate::qnx::{errno, rlimit};
@@ -25,6 +26,7 @@ pub(crate) struct State {
     pub(crate) pages: Pages,
     pub(crate) heap: Heap,
     pub(crate) partitions: Partitions,
+    pub(crate) mutexes: Mutexes,
 }
 
 static STATE: Spin<State> = Spin::new(State::new());
@@ -45,10 +47,12 @@ impl State {
             pages: Pages::new(),
             heap: Heap::new(),
             partitions: Partitions::new(),
+            mutexes: Mutexes::new(),
         }
     }
 
-    /// Gives everything back and starts again with a profile.
+    /// Gives everything back and starts again with a profile. Mutexes stay: a program has them in
+    /// statics.
     pub(crate) fn reset(&mut self, profile: Profile) {
         self.pages.clear();
         self.heap.clear();

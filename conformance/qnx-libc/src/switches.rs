@@ -39,6 +39,8 @@ pub enum Switch {
     MemoryLimit = 11,
     /// What a live command of 8.0 answers on success: 0 (default) or 1 (§1.6).
     LiveSuccess = 12,
+    /// 1: `pthread_mutex_init` answers `EAGAIN`; 0 (default): it works.
+    MutexesRefused = 13,
 }
 
 impl Switch {
@@ -57,6 +59,7 @@ impl Switch {
         Self::MlockRefused,
         Self::MemoryLimit,
         Self::LiveSuccess,
+        Self::MutexesRefused,
     ];
 
     /// The switch with a number.
@@ -81,6 +84,7 @@ pub(crate) struct Switches {
     pub(crate) mlock_refused: c_int,
     pub(crate) memory_limit: usize,
     pub(crate) live_success: c_int,
+    pub(crate) mutexes_refused: bool,
 }
 
 impl Switches {
@@ -98,6 +102,7 @@ impl Switches {
             mlock_refused: 0,
             memory_limit: 0,
             live_success: 0,
+            mutexes_refused: false,
         }
     }
 
@@ -132,6 +137,7 @@ impl Switches {
             Switch::ReallocKeepsAlignment => self.realloc_keeps_alignment = on,
             Switch::ApsModule => self.aps_module = on,
             Switch::DeprecatedRefused => self.deprecated_refused = on,
+            Switch::MutexesRefused => self.mutexes_refused = on,
             Switch::LiveSuccess => self.live_success = c_int::from(on),
         }
         true

@@ -15,7 +15,8 @@
 //! wakes one waiter if there is one. And it tells the process's limits, and passes commands to the
 //! scheduler if that takes any. A pointer for each thread is POSIX's on every Unix.
 //!
-//! On QNX there is one more file: the C library's heap, which has arenas.
+//! On QNX there are two more files: the C library's heap, which has arenas, and its mutex, which
+//! inherits priority and is the lock of the house there.
 #![allow(
     unexpected_cfgs,
     reason = "compilers before 1.97 have no `qnx` among their systems"
@@ -55,6 +56,17 @@ use libc as c_library;
 #[cfg(any(target_os = "nto", target_os = "qnx"))]
 #[path = "qnx/heap.rs"]
 mod heap;
+
+#[cfg(any(target_os = "nto", target_os = "qnx"))]
+#[path = "qnx/mutex.rs"]
+mod mutex;
+
+/// The lock under [`Mutex`](crate::Mutex): the C library's, which inherits priority.
+#[cfg(any(target_os = "nto", target_os = "qnx"))]
+pub use mutex::InheritingLock as RawLock;
+
+#[cfg(not(any(target_os = "nto", target_os = "qnx")))]
+pub use crate::lock::WordLock as RawLock;
 
 #[cfg(any(target_os = "nto", target_os = "qnx"))]
 pub use heap::SystemHeap;

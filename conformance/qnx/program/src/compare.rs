@@ -30,6 +30,6 @@ macro_rules! same_size {
     )*};
 }
 
-same_size!(off_t, mallinfo);
+same_size!(off_t, mallinfo, pthread_mutex_t);
 
 same_size!(rlimit);

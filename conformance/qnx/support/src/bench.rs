@@ -34,6 +34,7 @@ unsafe extern "C" {
     safe fn stand_in_protection(address: usize) -> c_int;
     fn stand_in_block_of(address: usize, start: *mut usize, len: *mut usize) -> c_int;
     safe fn stand_in_setting(which: u32) -> isize;
+    safe fn stand_in_mutexes(inheriting: c_int) -> usize;
 }
 
 /// Refusals when the last one was planned.
@@ -148,6 +149,17 @@ pub fn block_of(address: usize) -> Option<(usize, usize)> {
     (found == 0).then_some((start, len))
 }
 
+/// Mutexes there are, whose holders inherit priority or not.
+pub(crate) fn mutexes(inheriting: bool) -> usize {
+    stand_in_mutexes(c_int::from(inheriting))
+}
+
+/// Whether a function is about locks: no call that asks for memory, and without one that waits none
+/// of the system's.
+pub(crate) fn is_lock(name: &str) -> bool {
+    name.starts_with("pthread_mutex_")
+}
+
 /// Bytes the heap has from the system, what it keeps included.
 pub fn heap_bytes() -> usize {
     stand_in_heap_bytes()
@@ -169,7 +181,7 @@ pub fn protection_bits(address: usize) -> c_int {
 }
 
 impl Observer for StandIn {
-    /// Calls that ask questions only are no calls here.
+    /// Calls that ask questions only, and locks, are no calls here.
     fn calls(&self) -> usize {
         const QUESTIONS: [&str; 8] = [
             "sysconf",
@@ -182,7 +194,7 @@ impl Observer for StandIn {
             "sched_yield",
         ];
         kinds()
-            .filter(|(_, name)| !QUESTIONS.contains(name))
+            .filter(|(_, name)| !QUESTIONS.contains(name) && !is_lock(name))
             .map(|(kind, _)| stand_in_calls(kind))
             .sum()
     }
@@ -243,6 +255,7 @@ pub enum Switch {
     MlockRefused,
     MemoryLimit,
     LiveSuccess,
+    MutexesRefused,
 }
 
 /// Settings of the stand-in's heap: `qnx_libc::Setting` documents them.

@@ -53,6 +53,14 @@ pub(crate) struct mallinfo {
 
 const _: () = assert!(size_of::<mallinfo>() == 10 * size_of::<mallinfo_field>());
 
+/// `pthread_mutex_t`: two numbers of 32 bits, whatever they mean (the `libc` crate, 0.2.183 and
+/// 0.2.191, `src/unix/nto/mod.rs`: `sync_t`). Only the C library looks into it.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct pthread_mutex_t {
+    pub(crate) fields: [c_uint; 2],
+}
+
 // Protection bits: qnx-facts §6.1, the same in all versions.
 pub(crate) const PROT_NONE: c_int = 0;
 pub(crate) const PROT_READ: c_int = 0x100;
@@ -117,7 +125,7 @@ unsafe extern "C" {
     pub(crate) fn free(block: *mut c_void);
     pub(crate) fn mallinfo() -> mallinfo;
 
-    // POSIX.
+    // POSIX. The attributes of a mutex are never looked at here; none are the default ones.
     pub(crate) fn pthread_key_create(
         key: *mut pthread_key_t,
         destructor: Option<unsafe extern "C" fn(*mut c_void)>,
@@ -125,6 +133,14 @@ unsafe extern "C" {
     pub(crate) fn pthread_key_delete(key: pthread_key_t) -> c_int;
     pub(crate) fn pthread_getspecific(key: pthread_key_t) -> *mut c_void;
     pub(crate) fn pthread_setspecific(key: pthread_key_t, value: *const c_void) -> c_int;
+    pub(crate) fn pthread_mutex_init(
+        mutex: *mut pthread_mutex_t,
+        attributes: *const c_void,
+    ) -> c_int;
+    pub(crate) fn pthread_mutex_destroy(mutex: *mut pthread_mutex_t) -> c_int;
+    pub(crate) fn pthread_mutex_lock(mutex: *mut pthread_mutex_t) -> c_int;
+    pub(crate) fn pthread_mutex_trylock(mutex: *mut pthread_mutex_t) -> c_int;
+    pub(crate) fn pthread_mutex_unlock(mutex: *mut pthread_mutex_t) -> c_int;
     pub(crate) fn getenv(name: *const c_char) -> *mut c_char;
     pub(crate) fn usleep(microseconds: c_uint) -> c_int;
     pub(crate) fn sched_yield() -> c_int;

@@ -83,7 +83,7 @@ fn a_cycle_of_the_same_shape_makes_no_call(_: &Bench) -> Verdict {
         ensure_zero(&memory, 0..2 * PAGE)?;
     }
     for (name, count) in before.all_since() {
-        if count != 0 {
+        if count != 0 && !bench::is_lock(name) {
             return Err(failure(name, count as u64, 0));
         }
     }

@@ -12,6 +12,7 @@
 //! | `parameters` | `mallopt` on 8.0 |
 //! | `numbers` | constants and structs |
 //! | `limits` | `getrlimit` and `sysconf` |
+//! | `locks` | mutexes that inherit priority |
 //! | `partitions` | `SchedCtl` |
 //!
 //! What does not apply to the version in force is not in the list.
@@ -20,6 +21,7 @@ mod cache;
 mod calls;
 mod layout;
 mod limits;
+mod locks;
 mod numbers;
 mod parameters;
 mod partitions;
@@ -59,5 +61,6 @@ pub(crate) fn cases() -> impl Iterator<Item = LibcCase> {
         .chain(of_parameters)
         .chain(numbers::cases())
         .chain(limits::cases())
+        .chain(locks::cases())
         .chain(partitions::cases())
 }

@@ -281,9 +281,12 @@ impl Calls {
             .map(|((kind, name), before)| (name, bench::calls_of_kind(kind) - before))
     }
 
-    /// Calls of whatever function since then.
+    /// Calls of whatever function since then, but for locks.
     pub(super) fn total_since(&self) -> usize {
-        self.all_since().map(|(_, count)| count).sum()
+        self.all_since()
+            .filter(|(name, _)| !bench::is_lock(name))
+            .map(|(_, count)| count)
+            .sum()
     }
 }
 
