@@ -150,13 +150,13 @@ pub fn block_of(address: usize) -> Option<(usize, usize)> {
 }
 
 /// Mutexes there are, whose holders inherit priority or not.
-pub(crate) fn mutexes(inheriting: bool) -> usize {
+pub fn mutexes(inheriting: bool) -> usize {
     stand_in_mutexes(c_int::from(inheriting))
 }
 
 /// Whether a function is about locks: no call that asks for memory, and without one that waits none
 /// of the system's.
-pub(crate) fn is_lock(name: &str) -> bool {
+pub fn is_lock(name: &str) -> bool {
     name.starts_with("pthread_mutex_")
 }
 

@@ -31,22 +31,24 @@ pub(super) fn cases() -> [LibcCase; 4] {
 
 fn the_lock_is_the_c_librarys_mutex(_: &Bench) -> Verdict {
     let calls = Calls::now();
-    let lock = Mutex::new(1_u32);
-    ensure_same!(calls.since("pthread_mutex_init"), 0, "not made yet");
-    for round in 1..=3 {
-        let mut guard = lock.lock();
-        *guard += 1;
-        ensure_same!(calls.since("pthread_mutex_init"), 1, "made once");
-        ensure_same!(calls.since("pthread_mutex_lock"), round, "taken there");
-        ensure_same!(calls.since("pthread_mutex_unlock"), round - 1, "and held");
-        ensure!(lock.try_lock().is_none(), "by one");
-        drop(guard);
-        ensure_same!(calls.since("pthread_mutex_unlock"), round, "and given back");
+    // Dropped where it is: `drop` would move it.
+    {
+        let lock = Mutex::new(1_u32);
+        ensure_same!(calls.since("pthread_mutex_init"), 0, "not made yet");
+        for round in 1..=3 {
+            let mut guard = lock.lock();
+            *guard += 1;
+            ensure_same!(calls.since("pthread_mutex_init"), 1, "made once");
+            ensure_same!(calls.since("pthread_mutex_lock"), round, "taken there");
+            ensure_same!(calls.since("pthread_mutex_unlock"), round - 1, "and held");
+            ensure!(lock.try_lock().is_none(), "by one");
+            drop(guard);
+            ensure_same!(calls.since("pthread_mutex_unlock"), round, "and given back");
+        }
+        ensure!(lock.try_lock().is_some_and(|value| *value == 4), "free");
+        ensure_same!(calls.since("pthread_mutex_trylock"), 4, "asked there");
+        ensure_same!(calls.since("pthread_mutex_destroy"), 0, "it lives");
     }
-    ensure!(lock.try_lock().is_some_and(|value| *value == 4), "free");
-    ensure_same!(calls.since("pthread_mutex_trylock"), 4, "asked there");
-    ensure_same!(calls.since("pthread_mutex_destroy"), 0, "it lives");
-    drop(lock);
     ensure_same!(calls.since("pthread_mutex_destroy"), 1, "it is gone");
     ensure_same!(StandIn.complaints(), 0, "no misuse");
     Ok(())
@@ -54,11 +56,12 @@ fn the_lock_is_the_c_librarys_mutex(_: &Bench) -> Verdict {
 
 fn holders_inherit_priority(_: &Bench) -> Verdict {
     let before = bench::mutexes(true);
-    let lock = Mutex::new(());
-    drop(lock.lock());
-    ensure_same!(bench::mutexes(true), before + 1, "an inheriting one more");
-    ensure_same!(bench::mutexes(false), 0, "and none of another protocol");
-    drop(lock);
+    {
+        let lock = Mutex::new(());
+        drop(lock.lock());
+        ensure_same!(bench::mutexes(true), before + 1, "an inheriting one more");
+        ensure_same!(bench::mutexes(false), 0, "and none of another protocol");
+    }
     ensure_same!(bench::mutexes(true), before, "destroyed");
     Ok(())
 }
@@ -72,7 +75,11 @@ fn a_lock_that_moved_is_made_anew(_: &Bench) -> Verdict {
         let moved = places[to].as_ref().map(|lock| *lock.lock());
         ensure_same!(moved.unwrap_or(0), 7, "the value moved along");
         ensure!(places[from].is_none(), "from there");
-        ensure_same!(calls.since("pthread_mutex_init") >= round, true, "made here");
+        ensure_same!(
+            calls.since("pthread_mutex_init") >= round,
+            true,
+            "made here"
+        );
         let again = places[to].as_ref().map(|lock| *lock.lock());
         ensure_same!(again.unwrap_or(0), 7, "and used again");
     }
