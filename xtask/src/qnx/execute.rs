@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use super::target::Target;
 
@@ -182,20 +183,29 @@ pub(crate) fn unwatched(target: &Target, program: &Path) -> Result<Tally, String
 }
 
 /// Runs the suite under watch, once for each version and each size of a host page; prints which
-/// calls operations take.
+/// calls operations take. The runs know nothing of each other, so they run beside each other.
 pub(crate) fn watched(target: &Target, program: &Path) -> Result<Vec<Tally>, String> {
-    let mut tallies = Vec::new();
     let words = |name: &str, value: &dyn ToString| vec![name.to_owned(), value.to_string()];
     let profiles = target.profiles.iter().map(|p| words("--profile", p));
     let pages = target.host_pages.iter().map(|p| words("--host-page", p));
-    for words in profiles.chain(pages) {
-        let suite = Suite {
-            target,
-            program,
-            words,
-        };
-        tallies.push(suite.run()?);
-    }
+    let tallies: Result<Vec<_>, String> = thread::scope(|scope| {
+        let runs: Vec<_> = profiles
+            .chain(pages)
+            .map(|words| Suite {
+                target,
+                program,
+                words,
+            })
+            .map(|suite| scope.spawn(move || suite.run()))
+            .collect();
+        runs.into_iter()
+            .map(|run| {
+                run.join()
+                    .unwrap_or_else(|_| Err(format!("{}: a run panicked", target.name)))
+            })
+            .collect()
+    });
+    let tallies = tallies?;
     let suite = Suite {
         target,
         program,
