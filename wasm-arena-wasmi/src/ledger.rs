@@ -74,6 +74,8 @@ struct Entry<S: ArenaSystem> {
     reached: usize,
     is_64: bool,
     last_refusal: Option<AllocError>,
+    /// Growths past the room, which the allocator is not asked for and so does not count.
+    past_room: usize,
     account: Option<SharedRecord>,
 }
 
@@ -130,6 +132,7 @@ impl<S: ArenaSystem> Entry<S> {
         let mut statistics = *self.allocator.statistics();
         statistics.current_bytes = self.size;
         statistics.peak_bytes = self.reached.max(self.size);
+        statistics.refused_grows = statistics.refused_grows.saturating_add(self.past_room);
         let mut record = MemoryRecord::new(self.allocator.id()?, statistics, self.plan.page_size);
         record.is_64 = self.is_64;
         record.last_refusal = self.last_refusal;
@@ -169,6 +172,7 @@ impl<S: ArenaSystem> Books<S> {
         };
         let before = entry.size;
         let permitted = if desired > capacity {
+            entry.past_room = entry.past_room.saturating_add(1);
             Err(AllocError::NoRoom {
                 requested: desired,
                 capacity,
@@ -209,6 +213,7 @@ impl<S: ArenaSystem + 'static> Ledger for ArenaLedger<S> {
             reached: plan.initial,
             is_64,
             last_refusal: None,
+            past_room: 0,
             account: None,
         };
         if let (Some(records), Some(record)) = (self.memories.list(), entry.record()) {
@@ -216,7 +221,10 @@ impl<S: ArenaSystem + 'static> Ledger for ArenaLedger<S> {
         }
         books.entries.push(entry);
         books.opening = true;
-        Ok(LentRegion::new(base, plan.limit))
+        // SAFETY: (1) the region was allocated with this capacity, and `options::resolve` opens all of
+        // it; (2) made once, here; growth in an open room is arithmetic, and what zeroes it (`reset`)
+        // is never called.
+        Ok(unsafe { LentRegion::new(base, plan.limit) })
     }
 
     fn plan(&self, ty: wasmi::MemoryType) -> Result<Plan, MemoryError> {

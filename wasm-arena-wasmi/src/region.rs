@@ -11,9 +11,9 @@ use wasm_arena::{Allocator, ArenasRef, PageAllocator};
 
 /// The room of a region, to be lent to a store.
 ///
-/// Invariants, kept by the ledger: (1) `capacity` bytes from `base` are accessible and initialised
-/// (the region was opened up to its capacity); (2) they belong to this value alone until the ledger
-/// is closed or the memory cancelled.
+/// Invariants, by the contract of [`new`](Self::new): (1) `capacity` bytes from `base` are accessible
+/// and initialised (the region was opened up to its capacity); (2) they belong to this value alone
+/// until the ledger is closed or the memory cancelled.
 #[derive(Debug)]
 pub(crate) struct LentRegion {
     base: NonNull<u8>,
@@ -21,9 +21,11 @@ pub(crate) struct LentRegion {
 }
 
 impl LentRegion {
-    /// To be made once for each region, with the base and the capacity of an open memory whose room
-    /// is open.
-    pub(crate) const fn new(base: NonNull<u8>, capacity: usize) -> Self {
+    /// # Safety
+    /// (1) `base` and `capacity` are those of a live memory whose room is open up to there; (2) this is
+    /// the only value for it, and its allocator touches no byte of it before the ledger is closed or
+    /// the memory cancelled.
+    pub(crate) const unsafe fn new(base: NonNull<u8>, capacity: usize) -> Self {
         Self { base, capacity }
     }
 

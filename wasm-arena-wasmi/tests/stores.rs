@@ -110,6 +110,7 @@ fn growth_ends_at_the_room_without_a_panic<S: ArenaSystem + 'static>(make: Make<
     assert_eq!(guest.call("grow", 1).unwrap(), -1);
     let record = guest.store.records()[0];
     assert_eq!(record.statistics.current_bytes, 3 * PAGE);
+    assert_eq!(record.statistics.refused_grows, 4);
     assert_eq!(
         record.last_refusal,
         Some(AllocError::NoRoom {
