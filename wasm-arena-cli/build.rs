@@ -1,12 +1,13 @@
-//! Finds out which version of the engine is built in, for the report.
+//! Finds out which versions of the engines are built in, for the report.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 
-/// The version after `name = "wasmtime"` in a lock file.
-fn locked_version(lock: &str) -> Option<&str> {
+/// The version after the name of a package in a lock file.
+fn locked_version<'l>(lock: &'l str, package: &str) -> Option<&'l str> {
+    let name = format!("name = \"{package}\"");
     let mut lines = lock.lines();
-    lines.find(|line| *line == "name = \"wasmtime\"")?;
+    lines.find(|line| *line == name)?;
     lines
         .next()?
         .strip_prefix("version = \"")?
@@ -20,13 +21,18 @@ fn main() {
         .ancestors()
         .map(|folder| folder.join("Cargo.lock"))
         .find(|path| path.is_file());
-    let mut version = None;
+    let mut text = None;
     if let Some(path) = lock {
         println!("cargo::rerun-if-changed={}", path.display());
-        version = std::fs::read_to_string(path)
-            .ok()
-            .and_then(|text| locked_version(&text).map(str::to_owned));
+        text = std::fs::read_to_string(path).ok();
     }
-    let version = version.unwrap_or_else(|| "unknown".to_owned());
-    println!("cargo::rustc-env=WASMTIME_VERSION={version}");
+    for (engine, variable) in [("wasmtime", "WASMTIME_VERSION"), ("wasmi", "WASMI_VERSION")] {
+        let version = text
+            .as_deref()
+            .and_then(|text| locked_version(text, engine));
+        println!(
+            "cargo::rustc-env={variable}={}",
+            version.unwrap_or("unknown")
+        );
+    }
 }

@@ -9,7 +9,7 @@ use wasm_arena::{
 };
 use wasm_arena_wasmtime::{ArenaMemories, Strategy};
 
-use super::run::WASMTIME_VERSION;
+use super::run::{WASMI_VERSION, WASMTIME_VERSION};
 use crate::exit::Failure;
 use crate::size::{grouped, human};
 
@@ -47,7 +47,7 @@ fn describe(
     let yes_no = |can: bool| if can { "yes" } else { "no" };
     let mut lines = vec![
         format!(
-            "wasm-arena {}, wasmtime {WASMTIME_VERSION}",
+            "wasm-arena {}, wasmtime {WASMTIME_VERSION}, wasmi {WASMI_VERSION}",
             env!("CARGO_PKG_VERSION")
         ),
         String::new(),

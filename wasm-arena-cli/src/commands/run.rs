@@ -10,6 +10,7 @@
 
 mod contents;
 mod guest;
+mod interpreted;
 mod invoke;
 mod module;
 mod options;
@@ -26,13 +27,24 @@ use os::{OsPages, PageSource};
 use crate::exit::{self, Failure};
 use guest::{Ended, Execution};
 use module::GuestModule;
+use options::EngineName;
 use output::Destination;
-use report::{Engine, Outcome, Report, Time};
+use report::{ArenasReport, Engine, Outcome, Report};
 
 pub(crate) use options::RunOptions;
 
-/// The runtime's version, found by the build script.
+/// The version of Wasmtime, found by the build script.
 pub(super) const WASMTIME_VERSION: &str = env!("WASMTIME_VERSION");
+
+/// The version of wasmi, found by the build script.
+pub(super) const WASMI_VERSION: &str = env!("WASMI_VERSION");
+
+const fn version(engine: EngineName) -> &'static str {
+    match engine {
+        EngineName::Wasmtime => WASMTIME_VERSION,
+        EngineName::Wasmi => WASMI_VERSION,
+    }
+}
 
 /// Runs the guest; returns the exit code of the process.
 ///
@@ -41,17 +53,10 @@ pub(super) const WASMTIME_VERSION: &str = env!("WASMTIME_VERSION");
 pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
     options.check()?;
     let destination = Destination::prepare(options)?;
-    let mut system = system::build(options)?;
-    let execution = match GuestModule::load(&options.module) {
-        Ok(module) => guest::execute(options, &module, &mut *system),
-        Err(failure) => Execution {
-            ended: Ended::NotStarted(failure),
-            time: Time::default(),
-            memories: Vec::new(),
-            contents: None,
-        },
+    let (execution, arenas) = match options.engine {
+        EngineName::Wasmtime => compiled(options)?,
+        EngineName::Wasmi => interpreted::run(options)?,
     };
-    let arenas = system.finish();
     let Execution {
         ended,
         time,
@@ -65,12 +70,12 @@ pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
         schema: report::SCHEMA,
         wasm_arena_version: env!("CARGO_PKG_VERSION"),
         engine: Engine {
-            name: "wasmtime",
-            version: WASMTIME_VERSION,
+            name: options.engine.name(),
+            version: version(options.engine),
         },
         module: options.module.display().to_string(),
         system: options.system.name(),
-        strategy: options.strategy.name(),
+        strategy: options.strategy().name(),
         host_page_bytes: OsPages::new().facts().page_size.get() as u64,
         outcome,
         time,
@@ -90,6 +95,16 @@ pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
         }
         Ok(()) => Ok(code),
     }
+}
+
+/// A run in Wasmtime.
+fn compiled(options: &RunOptions) -> Result<(Execution, ArenasReport), Failure> {
+    let mut system = system::build(options)?;
+    let execution = match GuestModule::load(&options.module) {
+        Ok(module) => guest::execute(options, &module, &mut *system),
+        Err(failure) => Execution::never_started(failure),
+    };
+    Ok((execution, system.finish()))
 }
 
 /// Says what there is to say of the end, and turns it into an exit code.

@@ -5,6 +5,7 @@ mod arguments;
 #[cfg(target_os = "linux")]
 mod damage;
 mod errors;
+mod interpreted;
 mod invoke;
 mod report;
 mod support;

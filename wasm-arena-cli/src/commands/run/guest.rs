@@ -44,6 +44,18 @@ pub(super) struct Execution {
     pub(super) contents: Option<Contents>,
 }
 
+impl Execution {
+    /// Of a guest that could not be started.
+    pub(super) fn never_started(failure: Failure) -> Self {
+        Self {
+            ended: Ended::NotStarted(failure),
+            time: Time::default(),
+            memories: Vec::new(),
+            contents: None,
+        }
+    }
+}
+
 /// What host functions can reach.
 struct Host {
     wasi: WasiP1Ctx,
@@ -61,10 +73,8 @@ pub(super) fn execute(
         Ok(prepared) => prepared,
         Err(failure) => {
             return Execution {
-                ended: Ended::NotStarted(failure),
                 time,
-                memories: Vec::new(),
-                contents: None,
+                ..Execution::never_started(failure)
             };
         }
     };
@@ -314,6 +324,6 @@ impl Prepared {
     }
 }
 
-fn nanoseconds(since: Instant) -> u64 {
+pub(super) fn nanoseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }

@@ -115,7 +115,8 @@ fn value(of_type: &ValType, word: &str) -> Result<Val, String> {
     }
 }
 
-fn integer(word: &str, bits: u32) -> Result<i128, String> {
+/// A number of so many bits, signed or unsigned, decimal or `0x`.
+pub(super) fn integer(word: &str, bits: u32) -> Result<i128, String> {
     let (negative, digits) = match word.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, word),

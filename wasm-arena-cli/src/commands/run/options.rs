@@ -17,6 +17,7 @@ Examples:
   wasm-arena run --strategy bounded --budget 16m program.wasm -- --verbose input.txt
   wasm-arena run --dir ./data::/data --report json --report-file report.json program.wasm
   wasm-arena run --invoke add examples/guests/memories.wat -- 2 40
+  wasm-arena run --engine wasmi --max-pages 512 examples/guests/word-index.wasm
   wasm-arena run --verify full --invoke step --repeat 100 --pause 20 task.wasm
 ";
 
@@ -51,9 +52,14 @@ pub(crate) struct RunOptions {
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = parse_variable)]
     pub(crate) variables: Vec<(String, String)>,
 
-    /// How compiled code is kept inside its memory.
-    #[arg(long, value_enum, default_value_t = StrategyName::Reserved)]
-    pub(crate) strategy: StrategyName,
+    /// What runs the guest.
+    #[arg(long, value_enum, default_value_t = EngineName::Wasmtime)]
+    pub(crate) engine: EngineName,
+
+    /// How compiled code is kept inside its memory [default: reserved; an interpreter compares
+    /// every access, which is bounded].
+    #[arg(long, value_enum)]
+    pub(crate) strategy: Option<StrategyName>,
 
     /// Where linear memory comes from.
     #[arg(long, value_enum, default_value_t = SystemName::Arena)]
@@ -107,6 +113,24 @@ pub(crate) struct RunOptions {
     pub(crate) report_file: Option<PathBuf>,
 }
 
+/// What runs the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineName {
+    /// Wasmtime: compiles the guest to code of this machine.
+    Wasmtime,
+    /// wasmi: interprets it; no code is generated.
+    Wasmi,
+}
+
+impl EngineName {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Wasmtime => "wasmtime",
+            Self::Wasmi => "wasmi",
+        }
+    }
+}
+
 /// How compiled code is kept inside its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StrategyName {
@@ -132,7 +156,7 @@ pub(crate) enum SystemName {
     Arena,
     /// A mapping of its own for each memory.
     Mapped,
-    /// Wasmtime's own memory, for comparison; the settings of arenas do not apply.
+    /// The engine's own memory, for comparison; the settings of arenas do not apply.
     Stock,
 }
 
@@ -202,6 +226,9 @@ impl RunOptions {
                 "--report none leaves nothing for --report-file",
             ));
         }
+        if self.engine == EngineName::Wasmi {
+            self.check_interpreted()?;
+        }
         if self.system != SystemName::Stock {
             return Ok(());
         }
@@ -217,10 +244,44 @@ impl RunOptions {
         ];
         match meaningless.iter().find(|(_, given)| *given) {
             Some((option, _)) => Err(Failure::usage(format_args!(
-                "{option} does not apply to --system stock, which is Wasmtime's own memory"
+                "{option} does not apply to --system stock, which is {} own memory",
+                match self.engine {
+                    EngineName::Wasmtime => "Wasmtime's",
+                    EngineName::Wasmi => "wasmi's",
+                }
             ))),
             None => Ok(()),
         }
+    }
+
+    /// Refuses what an interpreter has nothing of.
+    fn check_interpreted(&self) -> Result<(), Failure> {
+        if self.strategy == Some(StrategyName::Reserved) {
+            return Err(Failure::usage(
+                "--strategy reserved does not apply to --engine wasmi, which compares every access",
+            ));
+        }
+        if !self.folders.is_empty() {
+            return Err(Failure::usage(
+                "--dir needs --engine wasmtime: with wasmi a guest has arguments, variables and the \
+                 standard streams, and no files",
+            ));
+        }
+        match self.contents_level() {
+            Some(level) => Err(Failure::usage(format_args!(
+                "--verify {level} watches what memories hold, which needs --engine wasmtime; \
+                 with wasmi it can be off, sampling or standard"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// The strategy in force.
+    pub(crate) fn strategy(&self) -> StrategyName {
+        self.strategy.unwrap_or(match self.engine {
+            EngineName::Wasmtime => StrategyName::Reserved,
+            EngineName::Wasmi => StrategyName::Bounded,
+        })
     }
 
     /// The level at which what memories hold is verified, if it is.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use os::PageSource;
 use wasm_arena::{
-    AllocError, AllocatorBuilder, ArenaSystem, ArenasStatistics, BudgetRef, MappedPages,
-    MemoryBudget, MemoryOptions, OptionValue, Outcome, PortableArenas, SystemPages,
+    AllocError, AllocatorBuilder, ArenaSystem, Arenas, ArenasStatistics, BudgetRef,
+    EffectiveConfiguration, MappedPages, MemoryBudget, MemoryOptions, MemoryRecord, OptionValue,
+    Outcome, PortableArenas, SystemPages,
 };
-use wasm_arena_wasmtime::{ArenaMemories, MemoryRecord, Strategy};
+use wasm_arena_wasmtime::{ArenaMemories, Strategy};
 use wasmparser::MemoryType;
 use wasmtime::{Config, Engine};
 
@@ -44,7 +45,7 @@ pub(super) fn build(options: &RunOptions) -> Result<Box<dyn MemorySystem>, Failu
     Ok(match options.system {
         SystemName::Arena => Box::new(Measured::<PortableArenas<SystemPages>>::build(options)?),
         SystemName::Mapped => Box::new(Measured::<MappedPages<SystemPages>>::build(options)?),
-        SystemName::Stock => Box::new(Stock(options.strategy)),
+        SystemName::Stock => Box::new(Stock(options.strategy())),
     })
 }
 
@@ -71,9 +72,15 @@ impl MemorySystem for Stock {
     }
 }
 
-/// Memory from our arenas (or plain mappings).
+/// Memory from our arenas (or plain mappings), in Wasmtime.
 struct Measured<S: ArenaSystem + 'static> {
     memories: ArenaMemories<S>,
+    accounts: Accounts<S>,
+}
+
+/// Arenas, and what they can tell of a run.
+pub(super) struct Accounts<S: ArenaSystem> {
+    pub(super) arenas: Arc<Arenas<S>>,
     budget: Option<Arc<MemoryBudget>>,
     at_the_end: Option<Sample>,
 }
@@ -85,8 +92,12 @@ struct Sample {
     budget_used: usize,
 }
 
-impl<S: ArenaSystem + Default + 'static> Measured<S> {
-    fn build(options: &RunOptions) -> Result<Self, Failure> {
+impl<S: ArenaSystem + Default> Accounts<S> {
+    /// Arenas as asked for, and the options of the memories on them.
+    ///
+    /// # Errors
+    /// A setting is outside its limits.
+    pub(super) fn build(options: &RunOptions) -> Result<(Self, MemoryOptions), Failure> {
         let mut builder = AllocatorBuilder::<S>::new()
             .with_lifo_free(options.lifo)
             .with_memory_hold(options.hold);
@@ -116,17 +127,28 @@ impl<S: ArenaSystem + Default + 'static> Measured<S> {
             memory.verification_level = level;
         }
         memory.budget = budget.clone().map(BudgetRef::from);
+        let accounts = Self {
+            arenas: Arc::new(arenas),
+            budget,
+            at_the_end: None,
+        };
+        Ok((accounts, memory))
+    }
+}
 
-        let strategy = match options.strategy {
+impl<S: ArenaSystem + Default + 'static> Measured<S> {
+    fn build(options: &RunOptions) -> Result<Self, Failure> {
+        let (accounts, memory) = Accounts::build(options)?;
+        let strategy = match options.strategy() {
             StrategyName::Bounded => Strategy::Bounded,
             StrategyName::Reserved => Strategy::Reserved,
         };
-        let mut memories = ArenaMemories::new(Arc::new(arenas), strategy)
+        let mut memories = ArenaMemories::new(Arc::clone(&accounts.arenas), strategy)
             .with_memory_options(memory)
             .map_err(|error| match options.guard {
                 Some(_) => Failure::usage(format_args!(
                     "--guard with --strategy {}: {error}",
-                    options.strategy.name()
+                    options.strategy().name()
                 )),
                 None => Failure::usage(error),
             })?
@@ -134,11 +156,7 @@ impl<S: ArenaSystem + Default + 'static> Measured<S> {
         if let Some(bytes) = options.maximum_bytes() {
             memories = memories.with_maximum_bytes(bytes);
         }
-        Ok(Self {
-            memories,
-            budget,
-            at_the_end: None,
-        })
+        Ok(Self { memories, accounts })
     }
 }
 
@@ -148,28 +166,24 @@ impl<S: ArenaSystem + 'static> MemorySystem for Measured<S> {
     }
 
     fn memories(&self, types: &[MemoryType]) -> Option<Vec<Memory>> {
-        // The module's memories are made in the order of their index; in between, the engine may
-        // take a heap for objects of its own.
-        let mut expected = types.iter().enumerate().peekable();
-        let records = self.memories.records();
-        let mut accounts: Vec<Memory> = Vec::with_capacity(records.len());
-        let mut heaps = Vec::new();
-        for record in &records {
-            match expected.next_if(|(_, of_type)| is_of_type(record, of_type)) {
-                Some((index, of_type)) => accounts.push(account(record, index, of_type.maximum)),
-                None => heaps.push(record),
-            }
-        }
-        for heap in heaps {
-            let mut account = account(heap, accounts.len(), None);
-            account.kind = MemoryKind::EngineHeap;
-            accounts.push(account);
-        }
-        Some(accounts)
+        let records: Vec<_> = self.memories.records().iter().map(as_shared).collect();
+        Some(accounts_of(&records, types))
     }
 
     fn sample(&mut self) {
-        let arenas = self.memories.arenas();
+        self.accounts.sample();
+    }
+
+    fn finish(&self) -> ArenasReport {
+        let effective = self.memories.effective_configuration();
+        self.accounts.finish(&effective)
+    }
+}
+
+impl<S: ArenaSystem> Accounts<S> {
+    /// What can only be measured while the memories live. To be called once, before they end.
+    pub(super) fn sample(&mut self) {
+        let arenas = &self.arenas;
         let resident = arenas.measure_resident().ok();
         self.at_the_end = Some(Sample {
             statistics: arenas.statistics(),
@@ -178,8 +192,10 @@ impl<S: ArenaSystem + 'static> MemorySystem for Measured<S> {
         });
     }
 
-    fn finish(&self) -> ArenasReport {
-        let arenas = self.memories.arenas();
+    /// The accounts, with the configuration in force. To be called after the memories ended; gives
+    /// back everything that is kept.
+    pub(super) fn finish(&self, effective: &EffectiveConfiguration) -> ArenasReport {
+        let arenas = &self.arenas;
         let released = arenas.statistics();
         // Only seals refuse, and nobody here sets one.
         let _bytes = arenas.trim();
@@ -229,7 +245,7 @@ impl<S: ArenaSystem + 'static> MemorySystem for Measured<S> {
                 peak_bytes: budget.peak() as u64,
                 refusals: budget.refusals() as u64,
             }),
-            configuration: Some(self.configuration()),
+            configuration: Some(effective.iter().map(Setting::from).collect()),
             left_over: Some(LeftOver {
                 live_memories: emptied.live_memories as u64,
                 reserved_bytes: emptied.reserved_bytes as u64,
@@ -244,11 +260,35 @@ impl<S: ArenaSystem + 'static> MemorySystem for Measured<S> {
     }
 }
 
-impl<S: ArenaSystem + 'static> Measured<S> {
-    fn configuration(&self) -> Vec<Setting> {
-        let effective = self.memories.effective_configuration();
-        effective.iter().map(Setting::from).collect()
+/// An account of Wasmtime's adapter as the other adapters keep theirs.
+fn as_shared(record: &wasm_arena_wasmtime::MemoryRecord) -> MemoryRecord {
+    let mut shared = MemoryRecord::new(record.id, record.statistics, record.page_size);
+    shared.is_64 = record.is_64;
+    shared.is_shared = record.is_shared;
+    shared.is_live = record.is_live;
+    shared.last_refusal = record.last_refusal;
+    shared
+}
+
+/// The accounts of a module's memories, in the order of their index, and then of others.
+pub(super) fn accounts_of(records: &[MemoryRecord], types: &[MemoryType]) -> Vec<Memory> {
+    // The module's memories are made in the order of their index; in between, the engine may
+    // take a heap for objects of its own.
+    let mut expected = types.iter().enumerate().peekable();
+    let mut accounts: Vec<Memory> = Vec::with_capacity(records.len());
+    let mut heaps = Vec::new();
+    for record in records {
+        match expected.next_if(|(_, of_type)| is_of_type(record, of_type)) {
+            Some((index, of_type)) => accounts.push(account(record, index, of_type.maximum)),
+            None => heaps.push(record),
+        }
     }
+    for heap in heaps {
+        let mut account = account(heap, accounts.len(), None);
+        account.kind = MemoryKind::EngineHeap;
+        accounts.push(account);
+    }
+    accounts
 }
 
 impl From<&wasm_arena::EffectiveOption> for Setting {

@@ -89,6 +89,23 @@ impl Trap {
         }
     }
 
+    /// A trap of which the engine tells only what it was: a name of capitalised words, or none if a
+    /// host function refused, and a sentence.
+    pub(super) fn unexplained(name: Option<&str>, message: String) -> Self {
+        Self {
+            kind: name.map_or_else(|| "host_error".to_owned(), words),
+            message,
+            function: None,
+            module_offset: None,
+            instruction: None,
+            memory_index: None,
+            static_offset: None,
+            access_bytes: None,
+            fault_offset: None,
+            backtrace: Vec::new(),
+        }
+    }
+
     /// The explanation for people: several lines, the first without a prefix.
     pub(super) fn to_text(&self, memories: &[Memory]) -> String {
         let mut text = format!("trap: {}\n", self.message);
