@@ -86,8 +86,8 @@ pub struct Touched {
 /// Preconditions common to all methods that take an address and a length: both are multiples of
 /// the page size, the length is not zero, and the range lies inside **one** run returned by
 /// [`reserve`](Self::reserve) or [`map`](Self::map) that was not unmapped since. Sources check
-/// alignment and length and answer [`Reason::Misaligned`](crate::Reason::Misaligned) or
-/// [`Reason::ZeroLength`](crate::Reason::ZeroLength); the rest is the caller's duty.
+/// alignment and length and answer [`Reason::Misaligned`] or
+/// [`Reason::ZeroLength`]; the rest is the caller's duty.
 ///
 /// # Safety
 ///

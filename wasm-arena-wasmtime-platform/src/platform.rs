@@ -9,7 +9,7 @@ use os::{Mutex, OsError, OsPages, PageSource, Reason, ThreadSlot};
 use crate::ThreadSlots;
 use crate::slots::SLOTS;
 
-/// What is behind the symbols that [`export!`](crate::export) makes: a page source, thread slots,
+/// What is behind the symbols that [`export!`](crate::export!) makes: a page source, thread slots,
 /// and the last refusal.
 ///
 /// Wasmtime learns an error number of a refused call and no more;
