@@ -105,15 +105,17 @@ fn lives<S: ArenaSystem>(
     builder: &AllocatorBuilder<S>,
     arenas: &Arenas<S>,
     pages: Pages<'_>,
-    initial: u32,
+    case: Case,
     habit: impl Fn(usize) -> Writes,
-    refused: Refused,
 ) {
+    let Case {
+        refused, initial, ..
+    } = case;
     let page = pages.facts().page_size.get();
     for life in 0..20 {
         arm(pages, refused);
         let writes = habit(life);
-        let context = (initial, life, writes, refused);
+        let context = (case, life, writes);
         let mut allocator = builder.clone().build_in(arenas).unwrap();
         allocator.allocate(initial, Some(initial + 40)).unwrap();
         assert_zero(&allocator, &context);
@@ -158,7 +160,15 @@ fn lives<S: ArenaSystem>(
     }
 }
 
-fn every_habit<S: ArenaSystem>(system: impl Fn(Pages<'static>) -> S) {
+/// One system in one configuration, and what goes wrong in each life.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    room_access: RoomAccess,
+    refused: Refused,
+    initial: u32,
+}
+
+fn every_case(run: impl Fn(Pages<'_>, Case)) {
     for room_access in [RoomAccess::Open, RoomAccess::Guarded] {
         for refused in [
             Refused::Nothing,
@@ -167,34 +177,42 @@ fn every_habit<S: ArenaSystem>(system: impl Fn(Pages<'static>) -> S) {
             Refused::Discard,
         ] {
             for initial in [3, 17] {
-                let pages: Pages<'static> =
-                    Box::leak(Box::new(FailAt::new(Counted::new(OsPages::new()))));
-                let builder = AllocatorBuilder::<S>::new()
-                    .with_arena_cache_max_blocks(12)
-                    .with_lifo_free(initial == 3)
-                    .with_room_access(room_access)
-                    .with_growth_room(GrowthRoom::Bytes(4 * WASM_PAGE_SIZE))
-                    .with_budget(&BUDGET);
-                let arenas = builder.build_arenas_over(system(pages)).unwrap();
-                for constant in HABITS {
-                    lives(&builder, &arenas, pages, initial, |_| constant, refused);
-                }
-                let mixed = |life: usize| HABITS[(life * 5 + life / 8) % HABITS.len()];
-                lives(&builder, &arenas, pages, initial, mixed, refused);
-                assert!(arenas.statistics().cache_hits > 100);
+                let pages = FailAt::new(Counted::new(OsPages::new()));
+                let case = Case {
+                    room_access,
+                    refused,
+                    initial,
+                };
+                run(&pages, case);
             }
         }
     }
 }
 
+fn every_habit<S: ArenaSystem>(system: S, pages: Pages<'_>, case: Case) {
+    let builder = AllocatorBuilder::<S>::new()
+        .with_arena_cache_max_blocks(12)
+        .with_lifo_free(case.initial == 3)
+        .with_room_access(case.room_access)
+        .with_growth_room(GrowthRoom::Bytes(4 * WASM_PAGE_SIZE))
+        .with_budget(&BUDGET);
+    let arenas = builder.build_arenas_over(system).unwrap();
+    for constant in HABITS {
+        lives(&builder, &arenas, pages, case, |_| constant);
+    }
+    let mixed = |life: usize| HABITS[(life * 5 + life / 8) % HABITS.len()];
+    lives(&builder, &arenas, pages, case, mixed);
+    assert!(arenas.statistics().cache_hits > 100);
+}
+
 #[test]
 fn nothing_survives_in_portable_arenas() {
-    every_habit(PortableArenas::<Pages<'static>>::new);
+    every_case(|pages, case| every_habit(PortableArenas::new(pages), pages, case));
 }
 
 #[test]
 fn nothing_survives_in_mapped_pages() {
-    every_habit(MappedPages::<Pages<'static>>::new);
+    every_case(|pages, case| every_habit(MappedPages::new(pages), pages, case));
 }
 
 #[test]

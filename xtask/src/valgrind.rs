@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{capi, command};
+use crate::{capi, command, place};
 
 /// A test program, and the tests in it that are left out, each with the reason.
 struct Choice {
@@ -89,6 +89,7 @@ pub(crate) fn run() -> Result<(), String> {
             .args(["--quiet", "--error-exitcode=99", "--leak-check=full"])
             .args(["--show-leak-kinds=definite,indirect"])
             .args(["--errors-for-leak-kinds=definite,indirect"])
+            .arg(suppressions())
             .arg(program);
         for (test, _) in choice.without {
             valgrind.args(["--skip", test]);
@@ -96,6 +97,12 @@ pub(crate) fn run() -> Result<(), String> {
         command::run(&mut valgrind)?;
     }
     capi::run_under_memcheck()
+}
+
+/// Tells memcheck which reports are no errors.
+fn suppressions() -> String {
+    let file = place::root().join("xtask/src/valgrind.supp");
+    format!("--suppressions={}", file.display())
 }
 
 /// The test programs, by package and name.
