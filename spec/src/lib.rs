@@ -19,4 +19,5 @@ pub mod script;
 pub mod session;
 pub mod suite;
 pub mod trial;
+pub mod wasmi;
 pub mod wasmtime;

@@ -11,7 +11,7 @@ use wasm_arena_spec::compare::Tally;
 use wasm_arena_spec::session::{self, Report};
 use wasm_arena_spec::suite::{self, File};
 use wasm_arena_spec::trial::Trial;
-use wasm_arena_spec::{known, wasmtime};
+use wasm_arena_spec::{known, wasmi, wasmtime};
 
 /// Runs the WebAssembly specification's test suite on arena memory and on stock memory, and
 /// compares what comes of every directive.
@@ -50,29 +50,56 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<usize, String> {
     let mut files = suite::files();
     files.retain(|file| file.name.contains(&arguments.files));
-    let mut trial = wasmtime::trial()?;
-    trial
-        .configurations
-        .retain(|configuration| configuration.name.contains(&arguments.memories));
     if files.is_empty() {
         return Err(format!("no file has \"{}\" in its name", arguments.files));
-    }
-    if trial.configurations.is_empty() {
-        let text = &arguments.memories;
-        return Err(format!("no memory has \"{text}\" in its name"));
     }
     let threads = match arguments.threads {
         Some(threads) => threads.into(),
         None => thread::available_parallelism().map_or(1, Into::into),
     };
-    let reports = session::run(&files, &trial, threads)?;
-    if arguments.verbose {
-        tell_files(&files, &reports);
+    let (mut passed, mut failed, mut tried) = (0, 0, 0);
+    for mut trial in [wasmtime::trial()?, wasmi::trial()?] {
+        let engine = trial.engine;
+        trial.configurations.retain(|configuration| {
+            format!("{engine}, {}", configuration.name).contains(&arguments.memories)
+        });
+        if trial.configurations.is_empty() {
+            continue;
+        }
+        let (absent, present): (Vec<_>, Vec<_>) = files
+            .iter()
+            .cloned()
+            .partition(|file| trial.absent(&file.name).is_some());
+        let reports = session::run(&present, &trial, threads)?;
+        if arguments.verbose {
+            tell_files(&present, &reports);
+        }
+        tell_absent(&absent, &trial);
+        failed += tell_reference(&present, &trial, &reports);
+        let told = tell_configurations(&trial, &reports);
+        passed += told.0;
+        failed += told.1;
+        tried += 1;
     }
-    let unexpected = tell_reference(&files, &trial, &reports);
-    let (passed, failed) = tell_configurations(&trial, &reports);
-    println!("{passed} passed, {} failed", failed + unexpected);
-    Ok(failed + unexpected)
+    if tried == 0 {
+        let text = &arguments.memories;
+        return Err(format!("no memory has \"{text}\" in its name"));
+    }
+    println!("{passed} passed, {failed} failed");
+    Ok(failed)
+}
+
+fn tell_absent(files: &[File], trial: &Trial) {
+    for (beginning, reason) in trial.absent {
+        let count = files
+            .iter()
+            .filter(|file| file.name.starts_with(beginning))
+            .count();
+        println!(
+            "{}: {beginning}: {count} files not run: {reason}",
+            trial.engine
+        );
+    }
 }
 
 fn tell_files(files: &[File], reports: &[Report]) {

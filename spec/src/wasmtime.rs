@@ -87,6 +87,7 @@ const PLANS: [Plan; 12] = {
 pub fn trial() -> Result<Trial, String> {
     Ok(Trial {
         engine: "Wasmtime",
+        absent: &[],
         reference: Reference(Box::new(stock()?)),
         known: known::WASMTIME,
         configurations: PLANS.iter().map(configuration).collect::<Result<_, _>>()?,
