@@ -15,6 +15,7 @@
 pub mod compare;
 pub mod judge;
 pub mod known;
+mod plan;
 pub mod script;
 pub mod session;
 pub mod suite;

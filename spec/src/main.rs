@@ -24,7 +24,7 @@ struct Arguments {
     /// Only files whose name contains this, `memory64/` for instance.
     #[arg(long, value_name = "TEXT", default_value = "")]
     files: String,
-    /// Only memories whose name contains this, `reserved` for instance.
+    /// Only memories whose engine and name contain this: `reserved`, or `wasmi, mapped` for instance.
     #[arg(long, value_name = "TEXT", default_value = "")]
     memories: String,
     /// How many files run at a time, 1 to 64 [default: one for each processor].
@@ -66,16 +66,11 @@ fn run(arguments: &Arguments) -> Result<usize, String> {
         if trial.configurations.is_empty() {
             continue;
         }
-        let (absent, present): (Vec<_>, Vec<_>) = files
-            .iter()
-            .cloned()
-            .partition(|file| trial.absent(&file.name).is_some());
-        let reports = session::run(&present, &trial, threads)?;
+        let reports = session::run(&files, &trial, threads)?;
         if arguments.verbose {
-            tell_files(&present, &reports);
+            tell_files(&files, &reports);
         }
-        tell_absent(&absent, &trial);
-        failed += tell_reference(&present, &trial, &reports);
+        failed += tell_reference(&files, &trial, &reports);
         let told = tell_configurations(&trial, &reports);
         passed += told.0;
         failed += told.1;
@@ -87,19 +82,6 @@ fn run(arguments: &Arguments) -> Result<usize, String> {
     }
     println!("{passed} passed, {failed} failed");
     Ok(failed)
-}
-
-fn tell_absent(files: &[File], trial: &Trial) {
-    for (beginning, reason) in trial.absent {
-        let count = files
-            .iter()
-            .filter(|file| file.name.starts_with(beginning))
-            .count();
-        println!(
-            "{}: {beginning}: {count} files not run: {reason}",
-            trial.engine
-        );
-    }
 }
 
 fn tell_files(files: &[File], reports: &[Report]) {

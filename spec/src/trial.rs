@@ -16,22 +16,10 @@ pub struct Trial {
     pub engine: &'static str,
     /// The engine with its own memory.
     pub reference: Reference,
-    /// Beginnings of the names of files that are not run, with the reason: the engine has nothing
-    /// of what they are about.
-    pub absent: &'static [(&'static str, &'static str)],
     /// What fails on the reference.
     pub known: &'static [Known],
     /// The engine with ours.
     pub configurations: Vec<Configuration>,
-}
-
-impl Trial {
-    /// Why a file is not run, if it is not.
-    #[must_use]
-    pub fn absent(&self, file: &str) -> Option<&'static str> {
-        let found = self.absent.iter().find(|(name, _)| file.starts_with(name));
-        found.map(|&(_, reason)| reason)
-    }
 }
 
 /// An engine with its own memory.

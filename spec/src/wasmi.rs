@@ -6,15 +6,13 @@ mod runner;
 use std::sync::Arc;
 
 use os::OsPages;
-use wasm_arena::{
-    ArenaSystem, Arenas, GuardSize, MappedPages, MemoryBudget, MemoryOptions, PortableArenas,
-    VerificationLevel,
-};
-use wasm_arena_wasmi::{ArenaMemories, ArenaModule, ArenaStore, Guest};
+use wasm_arena::{ArenaSystem, Arenas, GrowthRoom, GuardSize, MappedPages, PortableArenas};
+use wasm_arena_wasmi::{ArenaMemories, ArenaModule, ArenaStore, Guest, MemoryError};
 use wasmi::{AsContextMut, Config, Engine, Error, Instance, Linker, Module, Store};
 
 use crate::judge::{Judge, Outcome};
 use crate::known;
+use crate::plan::{LARGE_GUARD, Plan, SMALL_GUARD, System};
 use crate::script::Directive;
 use crate::trial::{Configuration, Reference, Trial};
 use runner::Runner;
@@ -108,49 +106,19 @@ impl<G: Guests> Judge for Interpreter<G> {
     }
 }
 
-/// One way to make memories.
-#[derive(Debug, Clone, Copy)]
-struct Plan {
-    name: &'static str,
-    is_mapped: bool,
-    guard: GuardSize,
-    /// The budget pays for more than the suite can ask for, and everything is checked.
-    paid_and_checked: bool,
-}
-
-const fn plan(name: &'static str, is_mapped: bool, guard: GuardSize) -> Plan {
-    Plan {
-        name,
-        is_mapped,
-        guard,
-        paid_and_checked: false,
-    }
-}
-
-const LARGE_BUDGET_BYTES: usize = 1 << 46;
-
 #[rustfmt::skip]
-const PLANS: [Plan; 5] = [
-    plan("arenas, no guard",     false, GuardSize::None),
-    plan("arenas, guard 64 KiB", false, GuardSize::Bytes(64 << 10)),
-    plan("arenas, guard 1 MiB",  false, GuardSize::Bytes(1 << 20)),
-    plan("mapped, guard 64 KiB", true,  GuardSize::Bytes(64 << 10)),
-    Plan {
-        paid_and_checked: true,
-        ..plan("arenas, large budget, critical", false, GuardSize::OneHostPage)
-    },
+const PLANS: [Plan; 6] = [
+    Plan::new("arenas, no guard",     System::Arenas, GuardSize::None),
+    Plan::new("arenas, guard 64 KiB", System::Arenas, SMALL_GUARD),
+    Plan::new("arenas, guard 1 MiB",  System::Arenas, LARGE_GUARD),
+    Plan::new("mapped, no guard",     System::Mapped, GuardSize::None),
+    Plan::new("mapped, guard 64 KiB", System::Mapped, SMALL_GUARD),
+    Plan::paid("arenas, large budget, critical"),
 ];
 
-/// Proposals that wasmi 2.0 has nothing of.
-const ABSENT: &[(&str, &str)] = &[
-    ("custom-descriptors/", "wasmi has no descriptors"),
-    ("exceptions/", "wasmi has no exceptions"),
-    ("function-references/", "wasmi has no typed references"),
-    ("gc/", "wasmi has no garbage collection"),
-    ("relaxed-simd/", "wasmi is built without SIMD here"),
-    ("simd/", "wasmi is built without SIMD here"),
-    ("threads/", "wasmi has no threads"),
-];
+/// More than any guest of the suite grows by. At level `critical` all of the room is looked at when
+/// a memory ends; without this it would be 1 GiB, or whatever maximum is declared.
+const CHECKED_ROOM_BYTES: usize = 64 << 20;
 
 /// wasmi with its own memory, and with ours.
 ///
@@ -159,7 +127,6 @@ const ABSENT: &[(&str, &str)] = &[
 pub fn trial() -> Result<Trial, String> {
     Ok(Trial {
         engine: "wasmi",
-        absent: ABSENT,
         reference: Reference(Box::new(Interpreter(Stock(engine())))),
         known: known::WASMI,
         configurations: PLANS.iter().map(configuration).collect::<Result<_, _>>()?,
@@ -172,40 +139,30 @@ fn engine() -> Engine {
         .wasm_custom_page_sizes(true)
         .wasm_memory64(true)
         .wasm_multi_memory(true)
+        .wasm_relaxed_simd(true)
         .wasm_wide_arithmetic(true);
     Engine::new(&config)
 }
 
 fn configuration(plan: &Plan) -> Result<Configuration, String> {
-    let made = if plan.is_mapped {
-        over(MappedPages::new(OsPages::new()), plan)
-    } else {
-        over(PortableArenas::new(OsPages::new()), plan)
+    let made = match plan.system {
+        System::Arenas => over(PortableArenas::new(OsPages::new()), plan),
+        System::Mapped => over(MappedPages::new(OsPages::new()), plan),
     };
     made.map_err(|error| format!("{}: {error}", plan.name))
 }
 
-fn over<S: ArenaSystem + 'static>(
-    system: S,
-    plan: &Plan,
-) -> Result<Configuration, wasm_arena_wasmi::MemoryError> {
+fn over<S: ArenaSystem + 'static>(system: S, plan: &Plan) -> Result<Configuration, MemoryError> {
     let arenas = Arc::new(Arenas::new(system));
-    let mut options = MemoryOptions::default();
-    options.guard_after = plan.guard;
-    if plan.guard == GuardSize::None {
-        options.guard_before = GuardSize::None;
-    }
-    let budget = plan
-        .paid_and_checked
-        .then(|| Arc::new(MemoryBudget::new(plan.name, LARGE_BUDGET_BYTES)));
-    if plan.paid_and_checked {
-        options.budget = budget.clone().map(Into::into);
-        options.verification_level = VerificationLevel::Critical;
+    let (mut options, budget) = plan.options();
+    if budget.is_some() {
+        options.growth_room = GrowthRoom::Bytes(CHECKED_ROOM_BYTES);
     }
     let memories = ArenaMemories::new(Arc::clone(&arenas))?.with_memory_options(options)?;
-    let judge = Interpreter(FromArenas {
-        engine: engine(),
-        memories,
-    });
+    let engine = engine();
+    let judge = Interpreter(FromArenas { engine, memories });
     Ok(Configuration::new(plan.name, judge, arenas, budget))
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,11 +15,21 @@ pub struct ArenaModule {
 impl ArenaModule {
     /// Compiles a module in binary form, its own memories turned into imports.
     ///
+    /// What is compiled then are not the bytes given, so these are validated first: what wasmi
+    /// refuses is refused, in its words and with offsets into the module given. Costs a second
+    /// validation, for modules with memories of their own.
+    ///
     /// # Errors
-    /// An [`ImportError`](crate::ImportError) inside of a [`wasmi::Error`] if that is impossible;
-    /// wasmi's refusal of the module otherwise.
+    /// wasmi's refusal of the module; an [`ImportError`](crate::ImportError) inside of a
+    /// [`wasmi::Error`] if its memories cannot be turned into imports.
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Self, Error> {
-        let imported = import_own_memories(wasm).map_err(Error::host)?;
+        let imported = match import_own_memories(wasm) {
+            Ok(imported) if imported.indices().is_empty() => imported,
+            other => {
+                Module::validate(engine, wasm)?;
+                other.map_err(Error::host)?
+            }
+        };
         Ok(Self {
             module: Module::new(engine, imported.wasm())?,
             own_memories: imported.indices().end - imported.indices().start,

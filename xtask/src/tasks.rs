@@ -121,7 +121,7 @@ const TASKS: [Task; 15] = [
     Task {
         name: "spec",
         arguments: "[--files TEXT] [--memories TEXT] [--verbose]",
-        help: "the specification's test suite on arena memory, compared with stock memory",
+        help: "the specification's test suite on arena memory and on stock memory: Wasmtime, wasmi",
         run: spec::run,
     },
 ];
