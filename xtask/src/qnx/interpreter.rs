@@ -17,8 +17,8 @@ use super::imports::{List, Used};
 use super::target::{TARGETS, Target};
 use crate::tasks::Failure;
 
-/// What wasmi is executed for.
-const NAMES: [&str; 1] = ["x86_64-pc-nto-qnx710"];
+/// What wasmi is executed for: QNX 7.1 on both of its 64-bit processors.
+const NAMES: [&str; 2] = ["x86_64-pc-nto-qnx710", "aarch64-unknown-nto-qnx710"];
 
 const PROGRAM: AllocProgram = AllocProgram {
     folder: "conformance/qnx-wasmi",
@@ -54,7 +54,7 @@ const COMMANDS: [Command; 4] = [
     ),
 ];
 
-/// Builds and executes for the targets named, or for all.
+/// Builds and executes for the targets named, or for both.
 ///
 /// # Errors
 /// A word that is no target; something does not build, imports what it must not, or fails.
@@ -63,7 +63,7 @@ pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
     Ok(check(&chosen)?)
 }
 
-/// All targets, for the list of checks.
+/// Both targets, for the list of checks.
 ///
 /// # Errors
 /// As [`run`].
