@@ -3,7 +3,8 @@
 //! ```text
 //!   up to 128 KiB ────────────────────────────▶ fill                            no call
 //!   larger, pages can be asked about ──┬──────▶ fill all      nearly all touched no call
-//!                                      └──────▶ fill the usual prefix, ask, fill what was touched,
+//!                                      └──────▶ fill the usual prefix, ask, look into what else
+//!                                               was touched and fill what was written,
 //!                                               give back what is not worth keeping   1 to 2 calls
 //!   larger, they cannot ──┬───────────────────▶ discard       if that is cheap        1 call
 //!                         └───────────────────▶ fill                            no call
@@ -85,9 +86,8 @@ impl<S: ArenaSystem> Arenas<S> {
             return true;
         }
         // An answer is believed because it names a page that was written for certain: the last one
-        // of the prefix, which even an inspection fills.
-        let prefix = if advice.inspect { 1 } else { advice.prefix };
-        let filled = prefix.saturating_mul(page).clamp(page, end);
+        // of the prefix.
+        let filled = advice.prefix.saturating_mul(page).clamp(page, end);
         fill(held, 0..filled);
         let mut sweep = Sweep::new(page, filled, end, advice.keep);
         let mut at = filled - page;
@@ -105,11 +105,10 @@ impl<S: ArenaSystem> Arenas<S> {
                 }
             };
             for range in &found[..answer.ranges] {
-                let kept = sweep.pass(at + range.start..at + range.end);
-                if advice.inspect {
-                    sweep.findings.written += fill_what_is_written(held, kept, page);
-                } else {
-                    fill(held, kept);
+                for offset in sweep.pass(at + range.start..at + range.end).step_by(page) {
+                    if !is_zero(held, offset, page) && sweep.note_written(offset) {
+                        fill(held, offset..offset + page);
+                    }
                 }
             }
             if answer.searched >= end - at {
@@ -151,7 +150,7 @@ impl<S: ArenaSystem> Arenas<S> {
 #[derive(Debug)]
 struct Sweep {
     page: usize,
-    /// Pages worth keeping.
+    /// Pages worth keeping, beyond those met.
     keep: usize,
     /// Bytes dealt with.
     seen: usize,
@@ -163,20 +162,20 @@ struct Sweep {
 impl Sweep {
     /// The first `filled` bytes are filled already.
     const fn new(page: usize, filled: usize, end: usize, keep: usize) -> Self {
+        let pages = filled / page;
         Self {
             page,
-            keep,
+            keep: keep.saturating_sub(pages),
             seen: filled,
             surplus_from: end,
             findings: Findings {
-                touched: filled / page,
-                written: 1,
-                prefix: filled / page,
+                written: pages,
+                prefix: pages,
             },
         }
     }
 
-    /// Takes note of a touched range; returns the part to be zeroed where it is.
+    /// Takes note of a touched range; returns what of it is new, to be looked into.
     fn pass(&mut self, touched: Range<usize>) -> Range<usize> {
         // Pages at a seam are named twice.
         let from = touched.start.max(self.seen);
@@ -184,19 +183,21 @@ impl Sweep {
             return from..from;
         }
         let pages = (touched.end - from) / self.page;
-        let kept = pages.min(self.keep.saturating_sub(self.findings.touched));
-        if from == self.findings.prefix * self.page {
-            self.findings.prefix += pages;
+        if pages > self.keep {
+            self.surplus_from = self.surplus_from.min(from + self.keep * self.page);
         }
-        self.findings.touched += pages;
+        self.keep = self.keep.saturating_sub(pages);
         self.seen = touched.end;
-        let kept_end = from + kept * self.page;
-        if kept < pages {
-            self.surplus_from = self.surplus_from.min(kept_end);
-            // Nobody looks into them, but they are news, or they would not be there.
-            self.findings.written += pages - kept;
+        from..touched.end
+    }
+
+    /// Takes note of a page that held something. Says whether it is kept, and so to be filled.
+    fn note_written(&mut self, offset: usize) -> bool {
+        if offset == self.findings.prefix * self.page {
+            self.findings.prefix += 1;
         }
-        from..kept_end
+        self.findings.written += 1;
+        offset < self.surplus_from
     }
 }
 
@@ -212,26 +213,19 @@ fn fill(held: &mut HeldRegion, bytes: Range<usize>) {
     unsafe { address.write_bytes(0, bytes.len()) };
 }
 
-/// Fills those pages that hold anything but zeros; returns how many.
-fn fill_what_is_written(held: &mut HeldRegion, pages: Range<usize>, page: usize) -> usize {
-    let mut written = 0;
-    for offset in pages.step_by(page) {
-        // SAFETY: callers name accessible bytes.
-        let address = unsafe { held.region().address(offset) };
-        // SAFETY: accessible data of our own region, held mutably, so that nobody writes to it;
-        // pages are initialised, by the operating system or by a guest, and aligned.
-        let words = unsafe {
-            slice::from_raw_parts(address.cast::<usize>().as_ptr(), page / size_of::<usize>())
-        };
-        let is_zero = words
-            .chunks(64)
-            .all(|words| words.iter().fold(0, |bits, word| bits | word) == 0);
-        if !is_zero {
-            fill(held, offset..offset + page);
-            written += 1;
-        }
-    }
-    written
+/// Whether a touched page holds nothing but zeros.
+fn is_zero(held: &mut HeldRegion, offset: usize, page: usize) -> bool {
+    // SAFETY: callers name accessible bytes.
+    let address = unsafe { held.region().address(offset) };
+    // SAFETY: accessible data of our own region, held mutably, so that nobody writes to it;
+    // pages are initialised, by the operating system or by a guest, and aligned.
+    let words = unsafe {
+        slice::from_raw_parts(address.cast::<usize>().as_ptr(), page / size_of::<usize>())
+    };
+    // What guests write is mostly found at once.
+    words
+        .chunks(64)
+        .all(|words| words.iter().fold(0, |bits, word| bits | word) == 0)
 }
 
 #[cfg(test)]
@@ -253,8 +247,9 @@ mod tests {
                 let mut zero = [false; 64];
                 zero[..filled].fill(true);
                 for range in touched.clone() {
-                    let kept = sweep.pass(pages(range));
-                    zero[kept.start / PAGE..kept.end / PAGE].fill(true);
+                    for offset in sweep.pass(pages(range)).step_by(PAGE) {
+                        zero[offset / PAGE] |= sweep.note_written(offset);
+                    }
                 }
                 zero[sweep.surplus_from / PAGE..].fill(true);
                 for range in touched.clone() {
@@ -268,7 +263,11 @@ mod tests {
                         *page < filled || touched.iter().any(|range| range.contains(page))
                     })
                     .count();
-                assert_eq!(sweep.findings.touched, all);
+                assert_eq!(sweep.findings.written, all);
+                let kept: usize = (0..sweep.surplus_from / PAGE)
+                    .filter(|page| zero[*page])
+                    .count();
+                assert!(kept <= keep.max(filled), "{keep} {filled} {kept}");
             }
         }
     }
@@ -277,9 +276,11 @@ mod tests {
     fn the_prefix_ends_at_the_first_gap() {
         let mut sweep = Sweep::new(PAGE, PAGE, 64 * PAGE, 100);
         for range in [0..2, 2..4, 6..9] {
-            sweep.pass(pages(range));
+            for offset in sweep.pass(pages(range)).step_by(PAGE) {
+                sweep.note_written(offset);
+            }
         }
         assert_eq!(sweep.findings.prefix, 4);
-        assert_eq!(sweep.findings.touched, 7);
+        assert_eq!(sweep.findings.written, 7);
     }
 }

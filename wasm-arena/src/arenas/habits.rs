@@ -1,18 +1,20 @@
 //! What memories of one shape usually write: learnt, so that cleaning costs what was written.
 //!
 //! Nothing here decides *whether* a page is cleaned, only how: a wrong guess costs time, never
-//! contents. Two questions are answered for each cleaning.
+//! contents. Three questions are answered for each cleaning.
 //!
-//! - *Ask or fill?* Asking which pages were touched costs a call. Where nearly all are, filling
+//! - *Fill without a look?* Pages from the first on that the last two memories both wrote are filled;
+//!   every other touched page is looked into, and filled if it holds anything. Looking costs less
+//!   than filling, and tells what was written.
+//! - *Ask or fill?* Asking which pages were touched costs a call. Where nearly all are written, filling
 //!   everything costs less.
-//! - *How many pages stay in memory?* A page that is kept costs a fill at every cleaning, whether or
+//! - *How many pages stay in memory?* A page that is kept costs a look at every cleaning, whether or
 //!   not it was written; one that is given back costs a page fault when it is next. So a page
 //!   is worth keeping if more than about one memory in [`KEEP_ONE_IN`] writes it. That is read from a
 //!   histogram, by powers of two, of how many pages memories wrote lately.
 //!
-//! Touched is not written: a page stays touched after it was filled with zeros. So now and then a
-//! cleaning *inspects*: it looks into each page before it fills it, and counts those that held
-//! anything.
+//! Whoever fills without a look does not notice memories that write less. So now and then a cleaning
+//! *inspects*: it looks into every page.
 #![forbid(unsafe_code)]
 
 /// Shapes told apart. Shapes that share an entry learn from each other's memories.
@@ -29,13 +31,14 @@ const FIRST_INSPECTIONS: u32 = 4;
 const SHORTEST_PAUSE: u32 = 8;
 const PAUSES: u32 = 16;
 
-/// A page is kept in memory if more than one memory in so many writes it: filling a page costs about
-/// a fiftieth of giving it back and faulting it in again.
+/// A page is kept in memory if more than one memory in so many writes it: looking into a page costs
+/// about a fiftieth of giving it back and faulting it in again.
 const KEEP_ONE_IN: u32 = 48;
 
 /// What one memory weighs in the histogram; all together weigh 512 times as much in the long run.
 const WEIGHT: u16 = 64;
 const DECAY_SHIFT: u32 = 9;
+const MOST_AT_ONCE: u16 = 1 << DECAY_SHIFT;
 
 /// Untouched pages whose filling costs as much as a call that finds them, apart from a fourth of
 /// those that are touched, each of which the call has to look at.
@@ -47,26 +50,22 @@ pub(super) struct Advice {
     entry: usize,
     /// Fill everything, ask nobody.
     pub(super) fill_all: bool,
-    /// Look into pages before filling them.
-    pub(super) inspect: bool,
-    /// So many pages from the first on are touched as a rule: fill them without asking.
+    /// Look into every page.
+    inspect: bool,
+    /// So many pages from the first on are to be filled without a look: 1 at least.
     pub(super) prefix: usize,
     /// So many touched pages are worth keeping in memory.
     pub(super) keep: usize,
-    /// So many were touched as a rule; more is news.
-    known: usize,
-    /// An inspection stands for so many memories.
-    stands_for: u16,
+    /// The class of most memories lately.
+    usual: usize,
 }
 
 /// What a cleaning that asked has found. Counts are of host pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Findings {
-    /// Pages that were touched.
-    pub(super) touched: usize,
-    /// Pages that held something other than zero, if it was an inspection.
+    /// Pages that held something other than zero; those filled without a look count.
     pub(super) written: usize,
-    /// Touched pages from the first on without a gap.
+    /// Such pages from the first on without a gap.
     pub(super) prefix: usize,
 }
 
@@ -75,21 +74,27 @@ pub(super) struct Findings {
 struct Habit {
     weights: [u16; CLASSES],
     inspections: u32,
-    /// Cleanings since the last inspection, and until the next.
-    since: u16,
+    /// Cleanings until the next inspection.
     until: u16,
+    /// Cleanings that brought no news since the last that did: memories of the usual class.
+    unnoted: u16,
+    /// The class of the last memory that was news.
+    usual: usize,
+    /// What it wrote from the first page on without a gap.
+    last: u32,
+    /// What it and the one before both did.
     prefix: u32,
-    touched: u32,
 }
 
 impl Habit {
     const UNKNOWN: Self = Self {
         weights: [0; CLASSES],
         inspections: 0,
-        since: 0,
         until: 0,
+        unnoted: 0,
+        usual: 0,
+        last: 1,
         prefix: 1,
-        touched: 0,
     };
 
     /// The class of a memory that wrote so many pages: at most two to the power of the class.
@@ -98,19 +103,19 @@ impl Habit {
         class.map_or(0, |log| log as usize + 1).min(CLASSES - 1)
     }
 
-    /// Adds `memories` memories that wrote so many pages.
-    fn weigh(&mut self, pages: usize, memories: u16) {
+    /// Adds so many memories of a class.
+    fn weigh(&mut self, class: usize, memories: u16) {
+        let memories = memories.min(MOST_AT_ONCE);
         for weight in &mut self.weights {
             let lost = (u32::from(*weight) * u32::from(memories)) >> DECAY_SHIFT;
             *weight = weight.saturating_sub(u16::try_from(lost).unwrap_or(u16::MAX));
         }
-        let weight = &mut self.weights[Self::class(pages)];
+        let weight = &mut self.weights[class];
         *weight = weight.saturating_add(WEIGHT.saturating_mul(memories));
     }
 
     /// Decides when to inspect again.
     fn schedule(&mut self) {
-        self.since = 0;
         self.inspections = self.inspections.wrapping_add(1).max(1);
         if self.inspections >= FIRST_INSPECTIONS {
             // Multiplicative hashing of the count: no period that guests could share.
@@ -150,57 +155,51 @@ impl Habits {
         // Under the reserved strategy all memories have one shape: tell them apart by size.
         let entry = (hash ^ Habit::class(pages).wrapping_mul(5)) % ENTRIES;
         let habit = &mut self.0[entry];
-        habit.since = habit.since.saturating_add(1);
-        let stands_for = habit.since;
         let inspect = habit.until == 0;
         if inspect {
             habit.schedule();
         } else {
             habit.until -= 1;
         }
-        let known = habit.touched as usize;
-        let untouched = pages.saturating_sub(known);
+        habit.unnoted = habit.unnoted.saturating_add(1);
+        let keep = habit.keep();
+        let prefix = if inspect { 1 } else { habit.prefix as usize };
+        let rest = pages.saturating_sub(prefix);
         Advice {
             entry,
-            fill_all: !inspect && known > 0 && untouched <= PAGES_PER_CALL + known / 4,
+            fill_all: !inspect && prefix > 1 && rest <= PAGES_PER_CALL + prefix / 4,
             inspect,
-            prefix: habit.prefix as usize,
-            keep: habit.keep(),
-            known,
-            stands_for,
+            prefix: prefix.min(keep),
+            keep,
+            usual: habit.usual,
         }
     }
 
     /// Whether there is something to learn from a cleaning.
     pub(super) fn is_news(advice: &Advice, findings: &Findings) -> bool {
-        advice.inspect || findings.touched > advice.known || findings.prefix > advice.prefix
+        advice.inspect
+            || Habit::class(findings.written) != advice.usual
+            || findings.prefix != advice.prefix
     }
 
     /// Learns from a cleaning that brought news.
     pub(super) fn learn(&mut self, advice: &Advice, findings: &Findings) {
         let habit = &mut self.0[advice.entry];
-        if findings.touched > advice.known {
-            // Seen whenever it happens, so it stands for itself.
-            let written = if advice.inspect {
-                findings.written
-            } else {
-                findings.touched
-            };
-            habit.weigh(written, 1);
-        } else if advice.inspect {
-            // Stands for all those that were not looked into.
-            habit.weigh(findings.written, advice.stands_for);
-        }
-        let pages = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let touched = pages(findings.touched.min(advice.keep));
-        let prefix = pages(findings.prefix.min(advice.keep).max(1));
-        if advice.inspect {
-            habit.touched = touched;
-            habit.prefix = prefix;
+        let class = Habit::class(findings.written);
+        // Those that brought no news since: as large as usual, or smaller, if this is the first time
+        // that somebody looks.
+        let before = if advice.inspect {
+            habit.usual.min(class)
         } else {
-            habit.touched = habit.touched.max(touched);
-            habit.prefix = habit.prefix.max(prefix);
-        }
+            habit.usual
+        };
+        habit.weigh(before, habit.unnoted.saturating_sub(1));
+        habit.weigh(class, 1);
+        habit.unnoted = 0;
+        habit.usual = class;
+        let this = u32::try_from(findings.prefix).unwrap_or(u32::MAX).max(1);
+        habit.prefix = this.min(habit.last);
+        habit.last = this;
     }
 }
 
@@ -242,9 +241,8 @@ mod tests {
             }
             self.calls += 1;
             let findings = Findings {
-                touched: self.resident,
-                written,
-                prefix: self.resident,
+                written: written.max(advice.prefix),
+                prefix: written.max(advice.prefix),
             };
             self.filled += self.resident.min(advice.keep);
             if self.resident > advice.keep {
@@ -267,7 +265,7 @@ mod tests {
             assert_eq!(guests.given_back, 0, "{written}");
             assert_eq!(guests.faults, written - 1, "{written}");
             let advice = guests.habits.advise(3, 4096);
-            assert_eq!(advice.prefix, written);
+            assert!(advice.inspect || advice.prefix == written || advice.fill_all);
         }
     }
 
@@ -331,7 +329,7 @@ mod tests {
         let mut habit = Habit::UNKNOWN;
         for pages in [0, 1, 2, 3, usize::MAX] {
             for _ in 0..10_000 {
-                habit.weigh(pages, 16);
+                habit.weigh(Habit::class(pages), 16);
             }
             let total: u32 = habit.weights.iter().copied().map(u32::from).sum();
             assert!((10_000..60_000).contains(&total), "{total}");
