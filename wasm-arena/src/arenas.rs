@@ -19,6 +19,7 @@ mod habits;
 mod held;
 mod record;
 mod reference;
+mod touched;
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -26,7 +26,7 @@ pub struct MemoryStatistics {
     pub grows: usize,
     /// Of these, how many moved the memory.
     pub moves: usize,
-    /// Bytes copied by moves.
+    /// Bytes copied by moves. Pages that were never touched are not copied, where the system can tell.
     pub bytes_copied: usize,
     /// Growths that were refused.
     pub refused_grows: usize,

@@ -264,3 +264,46 @@ fn large_memories_of_two_threads_never_meet() {
         }
     });
 }
+
+#[test]
+fn a_move_keeps_every_byte_and_copies_no_more_than_was_touched() {
+    let initial = 64;
+    for refused in [Refused::Nothing, Refused::Question(1), Refused::Question(2)] {
+        for writes in HABITS {
+            let pages = FailAt::new(Counted::new(OsPages::new()));
+            let page = pages.facts().page_size.get();
+            let mut allocator = AllocatorBuilder::<PortableArenas<Pages<'_>>>::new()
+                .with_growth_room(GrowthRoom::Bytes(0))
+                .build_over(PortableArenas::new(&pages))
+                .unwrap();
+            allocator.allocate(initial, None).unwrap();
+            let size = allocator.size();
+            write_secrets(&allocator, page, writes, 1);
+            arm(&pages, refused);
+            allocator.grow(initial, 16).unwrap();
+            pages.clear();
+            let base = allocator.base().unwrap();
+            // SAFETY: initialised memory of that size, readable throughout, and not moving.
+            let bytes = unsafe { core::slice::from_raw_parts(base.as_ptr(), allocator.size()) };
+            for (index, bytes) in bytes.chunks(page).enumerate() {
+                let secret = index < size / page && writes.includes(index, size / page);
+                let expected = if secret { 0x5e } else { 0 };
+                let wrong = bytes.iter().find(|byte| **byte != expected);
+                assert_eq!(wrong, None, "page {index}: {writes:?} {refused:?}");
+            }
+            let statistics = allocator.statistics();
+            assert_eq!(statistics.moves, 1);
+            let written = (0..size / page)
+                .filter(|&index| writes.includes(index, size / page))
+                .count();
+            let asked = pages.call_counts().unwrap().get(OsCall::Touched) == 1;
+            if asked && matches!(refused, Refused::Nothing) && pages.facts().can_tell_touched {
+                // The first page is written back to itself.
+                assert!(
+                    statistics.bytes_copied <= (written + 1) * page,
+                    "{writes:?}"
+                );
+            }
+        }
+    }
+}

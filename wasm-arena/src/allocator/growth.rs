@@ -21,7 +21,7 @@ use super::{Allocator, Live, plan};
 use crate::arenas::HeldRegion;
 use crate::options::GrowthPolicy;
 use crate::protection_map::ProtectionMap;
-use crate::{AllocError, ArenaSystem, ArenasRef, Region, RegionLayout};
+use crate::{AllocError, ArenaSystem, ArenasRef, RegionLayout};
 
 impl<R: ArenasRef> Allocator<R> {
     /// Grows by `additional` bytes and returns the base, which may have changed. Growing by 0
@@ -162,10 +162,13 @@ impl<R: ArenasRef> Allocator<R> {
             .transpose()?;
         let (_same, mut held) = self.acquire(Some(id), layout)?;
         let live = self.live()?;
-        if let Err(error) = self.move_into(&mut held, live, size) {
-            self.give_back(held, size, &self.protections);
-            return Err(error);
-        }
+        let copied = match self.move_into(&mut held, live, size) {
+            Ok(copied) => copied,
+            Err(error) => {
+                self.give_back(held, size, &self.protections);
+                return Err(error);
+            }
+        };
 
         // From here on nothing can fail: the new region is complete.
         let Some(old) = self.live.take() else {
@@ -182,7 +185,6 @@ impl<R: ArenasRef> Allocator<R> {
         };
         let base = new.base();
         self.live = Some(new);
-        let copied = old.books.get(Entry::Size);
         self.give_back(old.held, old.books.get(Entry::HighWater), &self.protections);
         self.statistics.moves += 1;
         self.statistics.bytes_copied += copied;
@@ -237,9 +239,19 @@ impl<R: ArenasRef> Allocator<R> {
     }
 
     /// Fills a new region with the data and the protections of the old one, which stays as it was.
-    fn move_into(&self, new: &mut HeldRegion, old: &Live, size: usize) -> Result<(), AllocError> {
+    /// Returns how many bytes were copied.
+    fn move_into(
+        &self,
+        new: &mut HeldRegion,
+        old: &Live,
+        size: usize,
+    ) -> Result<usize, AllocError> {
         let hidden = self.reveal(old)?;
-        copy(old.held.region(), new.region(), old.size());
+        let plain = self.protections.is_plain();
+        // SAFETY: the size of the old memory is at most what is accessible in both regions; the old
+        // data was just made readable, and is writable if nothing of it is protected; the new data is
+        // writable. The allocator is borrowed mutably, so nobody else uses either.
+        let moved = unsafe { self.arenas().copy_data(&old.held, new, old.size(), plain) };
         if hidden {
             self.restore(
                 &old.held,
@@ -255,7 +267,8 @@ impl<R: ArenasRef> Allocator<R> {
         self.apply(new, &self.protections).inspect_err(|_| {
             // Put what was already changed back, so that the region can be reused.
             self.restore(new, &writable, 0..new.region().accessible());
-        })
+        })?;
+        Ok(moved)
     }
 
     /// Makes all of a memory readable for the copy; says whether it had to. On error everything is
@@ -290,12 +303,4 @@ impl<R: ArenasRef> Allocator<R> {
         self.statistics.current_bytes = size;
         self.statistics.peak_bytes = self.statistics.peak_bytes.max(size);
     }
-}
-
-/// Copies the first `len` bytes of data.
-fn copy(from: &Region, to: &Region, len: usize) {
-    // SAFETY: `len` is the size of the old memory, which is at most the accessible bytes of both
-    // regions; the old ones are readable and the new ones writable; two live regions never overlap
-    // (invariant 1 of `Region`); the allocator is borrowed mutably, so nobody writes meanwhile.
-    unsafe { to.base().copy_from_nonoverlapping(from.base(), len) };
 }

@@ -17,7 +17,7 @@
 use core::ops::Range;
 use core::slice;
 
-use os::{OsCall, PageSource, Reason};
+use os::{OsCall, PageSource};
 
 use super::cache::Shape;
 use super::habits::{Advice, Findings, Habits};
@@ -27,9 +27,6 @@ use crate::ArenaSystem;
 /// Up to so many bytes, zeroing by hand is cheaper than asking the operating system: one page fault
 /// costs more than filling 64 KiB.
 pub(crate) const FILL_LIMIT: usize = 128 * 1024;
-
-/// Ranges asked for at a time.
-const RANGES_PER_CALL: usize = 32;
 
 impl<S: ArenaSystem> Arenas<S> {
     /// Zeroes the first `dirty` bytes of data; nobody may use them meanwhile. Never fails: filling
@@ -51,11 +48,7 @@ impl<S: ArenaSystem> Arenas<S> {
         // the end of its page was never data.
         let end = page.round_up(dirty).unwrap_or(dirty);
         let replaceable = facts.regions_are_runs && !held.is_locked();
-        if replaceable
-            && facts.pages.can_tell_touched
-            && self.may_ask()
-            && self.permit(OsCall::Touched).is_ok()
-        {
+        if replaceable && self.can_ask() {
             let shape = Shape {
                 layout: *held.region().layout(),
                 locked: held.is_locked(),
@@ -90,35 +83,17 @@ impl<S: ArenaSystem> Arenas<S> {
         let filled = advice.prefix.saturating_mul(page).clamp(page, end);
         fill(held, 0..filled);
         let mut sweep = Sweep::new(page, filled, end, advice.keep);
-        let mut at = filled - page;
-        let mut found = [const { 0..0 }; RANGES_PER_CALL];
-        loop {
-            // SAFETY: below `end`, which is accessible.
-            let address = unsafe { held.region().address(at) };
-            let answer = match self.system.source().touched(address, end - at, &mut found) {
-                Ok(answer) => answer,
-                Err(error) => {
-                    if error.reason == Reason::Unsupported {
-                        self.stop_asking();
-                    }
-                    return false;
-                }
-            };
-            for range in &found[..answer.ranges] {
-                for offset in sweep.pass(at + range.start..at + range.end).step_by(page) {
-                    if !is_zero(held, offset, page) && sweep.note_written(offset) {
-                        fill(held, offset..offset + page);
-                    }
+        let base = held.region().base();
+        let look_into = |touched| {
+            for offset in sweep.pass(touched).step_by(page) {
+                if !is_zero(held, offset, page) && sweep.note_written(offset) {
+                    fill(held, offset..offset + page);
                 }
             }
-            if answer.searched >= end - at {
-                break;
-            }
-            // The buffer was full: on from the last page it named, which was written for certain.
-            match found[..answer.ranges].last() {
-                Some(last) if last.end > page => at += last.end - page,
-                _ => return false,
-            }
+        };
+        // SAFETY: whole accessible pages of our own region, held mutably; the first was just filled.
+        if !unsafe { self.each_touched(base, filled - page..end, page, look_into) } {
+            return false;
         }
         if sweep.surplus_from < end && !self.give_back_pages(held, sweep.surplus_from..end) {
             fill(held, sweep.surplus_from..end);
