@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 
 use wasm_arena::{
     AllocError, Allocator, ArenaSystem, Arenas, MemoryOptions, MemoryRecord, MemoryRecords,
-    MemoryStatistics, PageAllocator, SharedRecord,
+    PageAllocator, SharedRecord,
 };
 
 use crate::request::{Request, Terms};
@@ -115,9 +115,9 @@ impl<S: ArenaSystem> ArenaMemory<S> {
             }),
         };
         if let Some(account) = &self.account {
-            let statistics: MemoryStatistics = *allocator.statistics();
+            let statistics = allocator.statistics();
             account.update(|record| {
-                record.statistics = statistics;
+                record.statistics = *statistics;
                 record.last_refusal = grown.err().or(record.last_refusal);
             });
         }

@@ -70,8 +70,13 @@ impl<R: ArenasRef> Allocator<R> {
         if size > capacity {
             return self.grow_by_moving(size, capacity);
         }
-        let cost = self.cost(size, capacity);
-        let is_open = self.whole_pages(size) <= live.held.region().accessible();
+        let cost = if live.charge.is_some() {
+            self.cost(size, capacity)
+        } else {
+            0
+        };
+        // What is accessible is whole pages, so the rest of the last one is, too.
+        let is_open = size <= live.held.region().accessible();
         if let Some(live) = &mut self.live
             && is_open
             && !self.options.prefault
