@@ -17,6 +17,8 @@ pub(crate) const GROUP: Group = Group {
         "an operation: as in `churn`; with two threads, the mean of the threads' own times for one",
         "needs two processors that have nothing else to do",
         "own part: what is left of a cycle after the floor with as many threads is taken off",
+        "faults and calls: of all threads together, and with the 32 cycles that each runs before it is \
+         timed",
     ],
     run,
 };
