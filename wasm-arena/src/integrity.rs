@@ -21,7 +21,7 @@
 //! | `sequence`, `lock`, `primitive` | the protocol of readers and writers |
 //! | `blocks`, `level` | bookkeeping that notices its own damage |
 //! | `table` | where checksums are kept |
-//! | `view` | what is done to blocks, without any synchronisation |
+//! | `view`, `store` | what is done to blocks, without any synchronisation |
 //! | `remedy` | what puts a damaged block right |
 //! | `read`, `write`, `upkeep`, `growth` | the operations |
 //! | `self_test` | a test of the detectors |
@@ -42,6 +42,7 @@ mod run;
 mod self_test;
 mod sequence;
 mod statistics;
+mod store;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -119,6 +119,36 @@ impl Blocks {
         range.start >> self.shift()..((range.end - 1) >> self.shift()) + 1
     }
 
+    /// The blocks that a range covers as a whole, as a range of bytes.
+    #[inline]
+    pub(super) fn covered(&self, range: &Range<usize>) -> Range<usize> {
+        let mask = self.block_size() - 1;
+        let start = range.start.saturating_add(mask) & !mask;
+        let end = if range.end == self.size() {
+            range.end
+        } else {
+            range.end & !mask
+        };
+        start..end.max(start)
+    }
+
+    /// A range that is not empty, as the part of a block it starts with, the blocks it covers as a
+    /// whole, and the part of a block it ends with. Any of these may be empty.
+    pub(super) fn parts(&self, range: &Range<usize>) -> (Range<usize>, Range<usize>, Range<usize>) {
+        let covered = self.covered(range);
+        // A range inside one block ends before the next one, where `covered` starts.
+        let start = covered.start.min(range.end);
+        let end = covered.end.min(range.end);
+        (range.start..start, start..end, end..range.end)
+    }
+
+    /// Whether a range that is not empty touches one block, and not all of it.
+    #[inline]
+    pub(super) fn is_part(&self, range: &Range<usize>) -> bool {
+        let block = self.block(range.start >> self.shift()).bytes;
+        range.end <= block.end && range.len() < block.len()
+    }
+
     /// The checksum of a block full of zeros.
     pub(super) fn of_zeros(&self, block: &Block) -> u32 {
         if block.bytes.len() == self.block_size() {
@@ -198,6 +228,36 @@ mod tests {
                     end = block.bytes.end;
                 }
                 assert_eq!(end, size);
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_falls_into_an_end_whole_blocks_and_a_start() {
+        // The last block is shorter.
+        let blocks = Blocks::new(0, 1000, None, 4).unwrap();
+        assert_eq!(blocks.block_size(), 256);
+        for (range, parts) in [
+            (0..1, (0..0, 0..0, 0..1)),
+            (3..256, (3..256, 256..256, 256..256)),
+            (3..257, (3..256, 256..256, 256..257)),
+            (0..256, (0..0, 0..256, 256..256)),
+            (255..769, (255..256, 256..768, 768..769)),
+            (768..1000, (768..768, 768..1000, 1000..1000)),
+            (769..1000, (769..1000, 1000..1000, 1000..1000)),
+        ] {
+            assert_eq!(blocks.parts(&range), parts, "{range:?}");
+        }
+        for start in 0..1000 {
+            for end in start + 1..=1000 {
+                let (head, covered, tail) = blocks.parts(&(start..end));
+                assert_eq!((head.start, head.end), (start, covered.start));
+                assert_eq!((tail.start, tail.end), (covered.end, end));
+                for part in [&head, &tail] {
+                    assert!(part.is_empty() || blocks.is_part(part), "{start}..{end}");
+                }
+                let one = covered.is_empty() && (head.is_empty() || tail.is_empty());
+                assert_eq!(blocks.is_part(&(start..end)), one, "{start}..{end}");
             }
         }
     }

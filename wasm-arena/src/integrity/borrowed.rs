@@ -17,6 +17,7 @@ use core::ops::Range;
 use super::blocks::{Block, Blocks, MIN_BLOCK_SIZE};
 use super::checksum::{self, WORD};
 use super::remedy::{Remedy, remedy};
+use super::run::Shown;
 use super::table::Records;
 use super::view::{damage, repaired};
 use super::{ChecksumEntry, ChecksumTable, IntegrityError};
@@ -323,16 +324,8 @@ impl<T: ChecksumTable> BorrowedChecksums<T> {
 /// CRC-32C of bytes anywhere.
 fn sum(bytes: &[u8]) -> u32 {
     let (words, tail) = bytes.as_chunks::<WORD>();
-    let mut state = checksum::sum_shown(checksum::START, words);
-    if !tail.is_empty() {
-        // Zeros in front of a remainder that starts at zero change nothing; what came before is
-        // shifted by as much as follows.
-        let mut word = [0; WORD];
-        word[WORD - tail.len()..].copy_from_slice(tail);
-        let last = checksum::update(0, usize::from_ne_bytes(word));
-        state = checksum::shift(state, tail.len()) ^ last;
-    }
-    checksum::finish(state)
+    let state = checksum::sum(checksum::START, Shown(words));
+    checksum::finish(checksum::sum_bytes(state, tail))
 }
 
 #[cfg(test)]

@@ -13,10 +13,8 @@
 //! "State" is the remainder as it stands in the register, before the final inversion.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::AtomicUsize;
-
 use super::hardware::{self, wide};
-use super::run::{Bytes, Exchanged, In, Loaded, Out, Run, Shown, Word};
+use super::run::{Run, Shown};
 
 /// The divisor of CRC-32C, without its highest term, reversed.
 pub(super) const POLYNOMIAL: u32 = 0x82f6_3b78;
@@ -37,7 +35,8 @@ const RAW: crc::Algorithm<u32> = crc::Algorithm {
 /// 16 tables of 256 numbers: 16 KiB of constants, for processors without the instruction.
 static SOFTWARE: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&RAW);
 
-/// `POWERS[digit][value]` is `x^(8 * value * 256^digit)`: a number of bytes is shifted digit by digit.
+/// `POWERS[digit][value]` is `x^(bits of a word * value * 256^digit)`: a distance in words is made up
+/// digit by digit.
 static POWERS: [[u32; 256]; WORD] = powers(1 << 31);
 
 /// The product of two remainders.
@@ -56,11 +55,15 @@ pub(super) const fn times_x(remainder: u32) -> u32 {
     (remainder >> 1) ^ (POLYNOMIAL & (remainder & 1).wrapping_neg())
 }
 
-/// The powers of `x^8`, each times `factor`.
+/// The powers of `x` to the bits of a word, each times `factor`.
 pub(super) const fn powers(factor: u32) -> [[u32; 256]; WORD] {
     let mut table = [[0; 256]; WORD];
-    // x^8.
-    let mut base = 1 << 23;
+    let mut base = 1 << 31;
+    let mut bit = 0;
+    while bit < usize::BITS {
+        base = times_x(base);
+        bit += 1;
+    }
     let mut digit = 0;
     while digit < WORD {
         let mut power = 1 << 31;
@@ -76,89 +79,105 @@ pub(super) const fn powers(factor: u32) -> [[u32; 256]; WORD] {
     table
 }
 
-/// The remainder after `bytes` zero bytes more. At most one multiplication for each byte of the
-/// number `bytes` that is not zero.
-#[inline]
-pub(super) fn shift(remainder: u32, bytes: usize) -> u32 {
-    if let Some(shifted) = hardware::shift(remainder, bytes) {
-        return shifted;
-    }
-    shift_in_software(remainder, bytes)
+/// The way from one place in a block to a later one, as the power of `x` that it shifts by. It does
+/// not depend on what is shifted, so it can be worked out while that is not known yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Distance {
+    factor: u32,
 }
 
-fn shift_in_software(mut remainder: u32, bytes: usize) -> u32 {
-    for (digit, value) in bytes.to_le_bytes().into_iter().enumerate() {
-        if value != 0 {
-            remainder = multiply(remainder, POWERS[digit][usize::from(value)]);
+impl Distance {
+    /// A number of words, in bytes. At most one multiplication for each byte of the number of words.
+    #[inline]
+    pub(super) fn new(bytes: usize) -> Self {
+        let words = bytes / WORD;
+        let factor = hardware::factor(words).unwrap_or_else(|| factor_in_software(words));
+        Self { factor }
+    }
+
+    /// The remainder after as many zero bytes more. One multiplication.
+    #[inline]
+    pub(super) fn shift(self, remainder: u32) -> u32 {
+        hardware::multiply(remainder, self.factor)
+            .unwrap_or_else(|| multiply(remainder, self.factor))
+    }
+}
+
+fn factor_in_software(words: usize) -> u32 {
+    let mut factor = POWERS[0][words & 0xff];
+    for (powers, digit) in POWERS.iter().zip(words.to_le_bytes()).skip(1) {
+        if digit != 0 {
+            factor = multiply(factor, powers[usize::from(digit)]);
         }
     }
-    remainder
+    factor
+}
+
+/// The remainder after so many zero bytes more, a number of words.
+pub(super) fn shift(remainder: u32, bytes: usize) -> u32 {
+    Distance::new(bytes).shift(remainder)
 }
 
 /// The state after one word more.
 #[inline]
 pub(super) fn update(state: u32, word: usize) -> u32 {
-    or_narrow(state, Err(Word(Some(word))))
+    sum(state, Shown(&[word.to_ne_bytes()]))
 }
 
-/// The state after words that the caller shows.
+/// The state after a run, by the best way there is.
 #[inline]
-pub(super) fn sum_shown(state: u32, words: &[Bytes]) -> u32 {
-    or_narrow(state, Err(Shown(words)))
-}
-
-/// The state after the words of a memory.
-#[inline]
-pub(super) fn sum(state: u32, words: &[AtomicUsize]) -> u32 {
-    or_narrow(state, wide::loaded(state, Loaded(words)))
-}
-
-/// The state after the words of `source`, which are stored in `to`; both are equally long.
-#[inline]
-pub(super) fn copy_in(state: u32, source: &[Bytes], to: &[AtomicUsize]) -> u32 {
-    or_narrow(state, wide::copied_in(state, In { source, to }))
-}
-
-/// The state after the words of `from`, which are copied to `target`; both are equally long.
-#[inline]
-pub(super) fn copy_out(state: u32, from: &[AtomicUsize], target: &mut [Bytes]) -> u32 {
-    or_narrow(state, wide::copied_out(state, Out { from, target }))
-}
-
-/// The state after what changes when the words of `source` are stored in `to`: old exclusive-or
-/// new; both are equally long.
-#[inline]
-pub(super) fn exchange(state: u32, source: &[Bytes], to: &[AtomicUsize]) -> u32 {
-    or_narrow(state, wide::exchanged(state, Exchanged { source, to }))
-}
-
-/// The state after a run, unless it is known already: by the next best way.
-#[inline]
-fn or_narrow<R: Run>(state: u32, wide: Result<u32, R>) -> u32 {
-    wide.or_else(|run| hardware::sum(state, run))
+pub(super) fn sum<R: Run>(state: u32, run: R) -> u32 {
+    wide::sum(state, run)
+        .or_else(|run| hardware::sum(state, run))
         .unwrap_or_else(|run| in_software(state, run))
+}
+
+/// Goes through a run of blocks of so many words each, a power of two, and tells `each` checksum in
+/// turn. The last block may be shorter. Neighbours are summed side by side.
+#[inline]
+pub(super) fn sum_blocks<R: Run>(run: R, words: usize, mut each: impl FnMut(u32)) {
+    let whole = run.len() & !(words - 1);
+    let (blocks, last) = run.split_at(whole);
+    let mut each = |state| each(finish(state));
+    let summed = wide::sum_blocks(blocks, words, &mut each)
+        .or_else(|blocks| hardware::sum_blocks(blocks, words, &mut each));
+    if let Err(blocks) = summed {
+        sum_blocks_in_software(blocks, words, &mut each);
+    }
+    if last.len() != 0 {
+        each(sum(START, last));
+    }
+}
+
+/// The state after some bytes more, by tables.
+pub(super) fn sum_bytes(state: u32, bytes: &[u8]) -> u32 {
+    // The library takes the state with its bits in the other order.
+    let mut digest = SOFTWARE.digest_with_initial(state.reverse_bits());
+    digest.update(bytes);
+    digest.finalize()
+}
+
+fn sum_blocks_in_software<R: Run>(mut run: R, words: usize, each: &mut impl FnMut(u32)) {
+    while run.len() != 0 {
+        let (block, rest) = run.split_at(words);
+        each(in_software(START, block));
+        run = rest;
+    }
 }
 
 fn in_software<R: Run>(mut state: u32, run: R) -> u32 {
     const GROUP: usize = 128;
     let mut bytes = [0; GROUP];
     let mut filled = 0;
-    let mut add = |bytes: &[u8]| {
-        // The library takes the state with its bits in the other order.
-        let mut digest = SOFTWARE.digest_with_initial(state.reverse_bits());
-        digest.update(bytes);
-        state = digest.finalize();
-    };
     for word in run.words() {
         bytes[filled..filled + WORD].copy_from_slice(&word.to_ne_bytes());
         filled += WORD;
         if filled == GROUP {
-            add(&bytes);
+            state = sum_bytes(state, &bytes);
             filled = 0;
         }
     }
-    add(&bytes[..filled]);
-    state
+    sum_bytes(state, &bytes[..filled])
 }
 
 /// The checksum that a state stands for.
@@ -179,7 +198,9 @@ pub(super) fn join(first: u32, second: u32, bytes_of_second: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::run::{Bytes, Exchanged, In, Loaded, Out};
     use super::*;
+    use core::sync::atomic::AtomicUsize;
     use std::vec::Vec;
 
     fn words(len: usize, mut seed: u64) -> Vec<usize> {
@@ -205,7 +226,7 @@ mod tests {
     }
 
     fn state_after(state: u32, words: &[usize]) -> u32 {
-        sum(state, &cells(words))
+        sum(state, Loaded(&cells(words)))
     }
 
     /// Lengths around those at which another way is taken.
@@ -219,18 +240,34 @@ mod tests {
             let words = words(len, len as u64);
             let (cells, plain) = (cells(&words), bytes(&words));
             let expected = crc32c::crc32c(&plain);
-            assert_eq!(finish(sum(START, &cells)), expected, "{len}");
+            assert_eq!(finish(sum(START, Loaded(&cells))), expected, "{len}");
             let software = in_software(START, Loaded(&cells));
             assert_eq!(finish(software), expected, "{len}");
             if let Ok(state) = hardware::sum(START, Loaded(&cells)) {
                 assert_eq!(finish(state), expected, "{len}");
             }
             let mut target = std::vec![[0; WORD]; len];
-            let state = copy_out(START, &cells, &mut target);
+            let state = sum(
+                START,
+                Out {
+                    from: &cells,
+                    target: &mut target,
+                },
+            );
             assert_eq!(finish(state), expected, "{len}");
             assert_eq!(target.as_flattened(), plain);
             let zeros = self::cells(&std::vec![0; len]);
-            assert_eq!(finish(copy_in(START, &target, &zeros)), expected, "{len}");
+            assert_eq!(
+                finish(sum(
+                    START,
+                    In {
+                        source: &target,
+                        to: &zeros
+                    }
+                )),
+                expected,
+                "{len}"
+            );
             assert_eq!(contents(&zeros), words);
         }
     }
@@ -241,13 +278,68 @@ mod tests {
     }
 
     #[test]
+    fn blocks_are_summed_as_if_alone() {
+        // Both places of a word in 16 bytes, counts that leave blocks without neighbours, a last
+        // block that is shorter.
+        let aligned = cells(&words(9 * 128, 7));
+        for size in [32, 64, 128] {
+            for (lead, count, tail) in (0..2)
+                .flat_map(|lead| (0..8).map(move |count| (lead, count)))
+                .flat_map(|(lead, count)| [0, 1, size - 1].map(|tail| (lead, count, tail)))
+            {
+                let memory = &aligned[lead..lead + count * size + tail];
+                let plain = bytes(&contents(memory));
+                let expected: Vec<_> = plain.chunks(size * WORD).map(crc32c::crc32c).collect();
+                let case = (size, lead, count, tail);
+
+                let mut sums = Vec::new();
+                sum_blocks(Loaded(memory), size, |sum| sums.push(sum));
+                assert_eq!(sums, expected, "{case:?}");
+
+                let mut target = std::vec![[0; WORD]; memory.len()];
+                let out = Out {
+                    from: memory,
+                    target: &mut target,
+                };
+                sums.clear();
+                sum_blocks(out, size, |sum| sums.push(sum));
+                assert_eq!(sums, expected, "{case:?}");
+                assert_eq!(target.as_flattened(), plain, "{case:?}");
+
+                let to = &cells(&std::vec![0; lead + memory.len()])[lead..];
+                let source = &target;
+                sums.clear();
+                sum_blocks(In { source, to }, size, |sum| sums.push(sum));
+                assert_eq!(sums, expected, "{case:?}");
+                assert_eq!(contents(to), contents(memory), "{case:?}");
+
+                // The ways that a longer one hides here.
+                let whole = || Loaded(&memory[..count * size]);
+                let (mut by_instruction, mut by_tables) = (Vec::new(), Vec::new());
+                let each = &mut |state| by_instruction.push(finish(state));
+                if hardware::sum_blocks(whole(), size, each).is_ok() {
+                    assert_eq!(by_instruction, expected[..count], "{case:?}");
+                }
+                sum_blocks_in_software(whole(), size, &mut |state| by_tables.push(finish(state)));
+                assert_eq!(by_tables, expected[..count], "{case:?}");
+            }
+        }
+    }
+
+    #[test]
     fn an_exchange_sums_the_change() {
         for len in lengths() {
             let (old, new) = (words(len, 3), words(len, 4));
             let change: Vec<usize> = old.iter().zip(&new).map(|(old, new)| old ^ new).collect();
             let source: Vec<Bytes> = new.iter().map(|word| word.to_ne_bytes()).collect();
             let memory = cells(&old);
-            let state = exchange(0, &source, &memory);
+            let state = sum(
+                0,
+                Exchanged(In {
+                    source: &source,
+                    to: &memory,
+                }),
+            );
             assert_eq!(state, state_after(0, &change), "{len}");
             assert_eq!(contents(&memory), new);
         }
@@ -277,7 +369,7 @@ mod tests {
             let zeros = std::vec![0; len];
             let expected = state_after(state, &zeros);
             assert_eq!(shift(state, len * WORD), expected);
-            assert_eq!(shift_in_software(state, len * WORD), expected);
+            assert_eq!(multiply(state, factor_in_software(len)), expected);
             assert_eq!(of_zeros(len * WORD), crc32c::crc32c(&bytes(&zeros)));
         }
     }

@@ -86,20 +86,30 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
     #[inline]
     fn attempt(&self, range: &Range<usize>, target: &mut [u8]) -> Result<(), IntegrityError> {
         let level = self.enter()?;
-        let view = self.view();
-        if level == VerificationLevel::Off {
-            if !range.is_empty() {
-                Span::new(range).load(view.data, target);
-            }
+        if range.is_empty() {
             return Ok(());
         }
+        let view = self.view();
+        match level {
+            VerificationLevel::Off => {
+                Span::new(range).load(view.data, target);
+                Ok(())
+            }
+            VerificationLevel::Sampling => self.sample(range, target),
+            _ => view.check_and_copy_all(range, target, level >= VerificationLevel::Full),
+        }
+    }
+
+    /// Checks the blocks that are due, and copies.
+    fn sample(&self, range: &Range<usize>, target: &mut [u8]) -> Result<(), IntegrityError> {
+        let view = self.view();
         for number in self.blocks.touched(range) {
             let block = self.blocks.block(number);
-            if self.is_due(level) {
-                view.check_and_copy(&block, range, target, level >= VerificationLevel::Full)?;
+            let part = range.start.max(block.bytes.start)..range.end.min(block.bytes.end);
+            let place = &mut target[part.start - range.start..part.end - range.start];
+            if self.is_due(VerificationLevel::Sampling) {
+                view.check_and_copy(&part, place, false)?;
             } else {
-                let part = range.start.max(block.bytes.start)..range.end.min(block.bytes.end);
-                let place = &mut target[part.start - range.start..part.end - range.start];
                 Span::new(&part).load(view.data, place);
             }
         }

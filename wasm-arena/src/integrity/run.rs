@@ -6,7 +6,6 @@
 //!
 //! | run | words seen | on the way |
 //! |---|---|---|
-//! | [`Word`] | one | |
 //! | [`Shown`] | the caller's | |
 //! | [`Loaded`] | those of the memory | |
 //! | [`In`] | the caller's | are stored into the memory |
@@ -17,6 +16,7 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::checksum::WORD;
+use super::hardware::wide::Vectors;
 
 /// The bytes of a word, in the order of memory.
 pub(super) type Bytes = [u8; WORD];
@@ -26,7 +26,7 @@ pub(super) type Bytes = [u8; WORD];
     dead_code,
     reason = "processors without an instruction only go through the words"
 )]
-pub(super) trait Run: Sized {
+pub(super) trait Run: Vectors + Sized {
     /// How many words there are.
     fn len(&self) -> usize;
 
@@ -35,29 +35,6 @@ pub(super) trait Run: Sized {
 
     /// Goes through them.
     fn words(self) -> impl Iterator<Item = usize>;
-}
-
-/// One word, or none.
-#[derive(Debug)]
-pub(super) struct Word(pub(super) Option<usize>);
-
-impl Run for Word {
-    #[inline]
-    fn len(&self) -> usize {
-        usize::from(self.0.is_some())
-    }
-
-    fn split_at(self, words: usize) -> (Self, Self) {
-        if words == 0 {
-            (Self(None), self)
-        } else {
-            (self, Self(None))
-        }
-    }
-
-    fn words(self) -> impl Iterator<Item = usize> {
-        self.0.into_iter()
-    }
 }
 
 /// The caller's words.
@@ -134,30 +111,25 @@ impl Run for In<'_> {
     }
 }
 
-/// The caller's words, on their way into the memory; seen is what changes. Both parts are equally
-/// long.
+/// As [`In`], but what is seen is what changes.
 #[derive(Debug)]
-pub(super) struct Exchanged<'a> {
-    pub(super) source: &'a [Bytes],
-    pub(super) to: &'a [AtomicUsize],
-}
+pub(super) struct Exchanged<'a>(pub(super) In<'a>);
 
 impl Run for Exchanged<'_> {
     #[inline]
     fn len(&self) -> usize {
-        self.to.len()
+        self.0.len()
     }
 
     #[inline]
     fn split_at(self, words: usize) -> (Self, Self) {
-        let (source, to) = (self.source.split_at(words), self.to.split_at(words));
-        let part = |source, to| Self { source, to };
-        (part(source.0, to.0), part(source.1, to.1))
+        let (first, rest) = self.0.split_at(words);
+        (Self(first), Self(rest))
     }
 
     #[inline]
     fn words(self) -> impl Iterator<Item = usize> {
-        self.source.iter().zip(self.to).map(|(&bytes, word)| {
+        self.0.source.iter().zip(self.0.to).map(|(&bytes, word)| {
             let new = usize::from_ne_bytes(bytes);
             let old = word.load(Ordering::Relaxed);
             word.store(new, Ordering::Relaxed);

@@ -1,13 +1,14 @@
-//! What is done to blocks, their checksums and their second copies. No synchronisation: readers run
-//! this inside the sequence, writers under the lock.
+//! What is done to blocks, their checksums and their second copies, except [storing](super::store). No
+//! synchronisation: readers run this inside the sequence, writers under the lock.
 #![forbid(unsafe_code)]
 
 use core::ops::Range;
-use core::sync::atomic::{AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::blocks::{Block, Blocks};
 use super::checksum::{self, WORD};
 use super::remedy::{Remedy, remedy};
+use super::run::{Loaded, Out};
 use super::table::Records;
 use super::words::{self, Span, words_of};
 use super::{ChecksumEntry, IntegrityError};
@@ -19,27 +20,6 @@ pub(super) struct View<'a> {
     pub(super) data: &'a [AtomicUsize],
     pub(super) mirror: Option<&'a [AtomicUsize]>,
     pub(super) entries: &'a [ChecksumEntry],
-}
-
-/// Where the bytes of a write come from.
-pub(super) trait Source {
-    /// Bytes that can be had at a time: a power of two.
-    const AT_A_TIME: usize;
-
-    /// The bytes for a range inside that of the write, at most so many.
-    fn bytes(&mut self, range: &Range<usize>) -> &[u8];
-}
-
-/// How a write is carried out.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Manner {
-    /// Checksums and mirror are kept.
-    pub(super) checked: bool,
-    /// What was stored is loaded again and compared.
-    pub(super) read_back: bool,
-    /// From the end to the start, so that an overlapping copy to a higher offset reads every byte
-    /// before it writes it.
-    pub(super) backwards: bool,
 }
 
 impl<'a> View<'a> {
@@ -54,7 +34,7 @@ impl<'a> View<'a> {
     fn sum(words: &[AtomicUsize], block: &Block) -> u32 {
         checksum::finish(checksum::sum(
             checksum::START,
-            &words[words_of(&block.bytes)],
+            Loaded(&words[words_of(&block.bytes)]),
         ))
     }
 
@@ -63,43 +43,99 @@ impl<'a> View<'a> {
         Self::sum(self.data, block)
     }
 
+    /// The checksum records of blocks in a row, with their numbers; an error if the table shrank.
+    pub(super) fn entries_of(
+        &self,
+        numbers: Range<usize>,
+    ) -> Result<impl Iterator<Item = (usize, &'a ChecksumEntry)>, IntegrityError> {
+        let entries = self.entries.get(numbers.clone());
+        Ok(numbers.zip(entries.ok_or(IntegrityError::NoTable)?))
+    }
+
     /// Compares a block's checksum with its records, or with the first alone.
     fn judge(
-        &self,
         block: &Block,
         computed: u32,
+        records: Records,
         both_records: bool,
     ) -> Result<(), IntegrityError> {
-        let records = self.entry(block)?.get(block.number);
         if computed == records.first && (!both_records || records.agree()) {
             return Ok(());
         }
         Err(damage(block, computed, records))
     }
 
-    /// Checks a block and copies those of its bytes that lie in `range`, which touches it, to their
-    /// places in `target`, which holds the whole range. What is copied is what was checked.
-    pub(super) fn check_and_copy(
+    /// Checks all blocks that a range touches, which is not empty, and copies its bytes to `target`.
+    /// What is copied is what was checked.
+    #[inline]
+    pub(super) fn check_and_copy_all(
         &self,
-        block: &Block,
         range: &Range<usize>,
         target: &mut [u8],
         both_records: bool,
     ) -> Result<(), IntegrityError> {
-        let part = range.start.max(block.bytes.start)..range.end.min(block.bytes.end);
-        let place = &mut target[part.start - range.start..part.end - range.start];
-        let (words, of_part) = (words_of(&block.bytes), words_of(&part));
+        if self.blocks.is_part(range) {
+            return self.check_and_copy(range, target, both_records);
+        }
+        let (head, covered, tail) = self.blocks.parts(range);
+        let (of_head, rest) = target.split_at_mut(head.len());
+        let (of_covered, of_tail) = rest.split_at_mut(covered.len());
+        if !head.is_empty() {
+            self.check_and_copy(&head, of_head, both_records)?;
+        }
+        self.check_and_copy_blocks(&covered, of_covered, both_records)?;
+        if !tail.is_empty() {
+            self.check_and_copy(&tail, of_tail, both_records)?;
+        }
+        Ok(())
+    }
+
+    /// Checks a block and copies a part of it that is not empty, or all of it.
+    pub(super) fn check_and_copy(
+        &self,
+        part: &Range<usize>,
+        target: &mut [u8],
+        both_records: bool,
+    ) -> Result<(), IntegrityError> {
+        let block = self.blocks.block(part.start >> self.blocks.shift());
+        let records = self.entry(&block)?.get(block.number);
+        let (words, of_part) = (words_of(&block.bytes), words_of(part));
         let before = &self.data[words.start..of_part.start];
         let behind = &self.data[of_part.end..words.end];
-        let mut state = checksum::sum(checksum::START, before);
-        state = Span::new(&part).load_and_sum(state, self.data, place);
-        let computed = checksum::finish(checksum::sum(state, behind));
-        self.judge(block, computed, both_records)
+        let mut state = checksum::sum(checksum::START, Loaded(before));
+        state = Span::new(part).load_and_sum(state, self.data, target);
+        let computed = checksum::finish(checksum::sum(state, Loaded(behind)));
+        Self::judge(&block, computed, records, both_records)
+    }
+
+    /// Checks whole blocks and copies them.
+    fn check_and_copy_blocks(
+        &self,
+        covered: &Range<usize>,
+        target: &mut [u8],
+        both_records: bool,
+    ) -> Result<(), IntegrityError> {
+        let mut entries = self.entries_of(self.blocks.touched(covered))?;
+        let mut result = Ok(());
+        let run = Out {
+            from: &self.data[words_of(covered)],
+            target: target.as_chunks_mut().0,
+        };
+        checksum::sum_blocks(run, self.blocks.block_size() / WORD, |computed| {
+            if let Some((number, entry)) = entries.next()
+                && result.is_ok()
+            {
+                let (block, records) = (self.blocks.block(number), entry.get(number));
+                result = Self::judge(&block, computed, records, both_records);
+            }
+        });
+        result
     }
 
     /// Checks a block.
     pub(super) fn check(&self, block: &Block, both_records: bool) -> Result<(), IntegrityError> {
-        self.judge(block, self.sum_of_data(block), both_records)
+        let records = self.entry(block)?.get(block.number);
+        Self::judge(block, self.sum_of_data(block), records, both_records)
     }
 
     /// Checks a block, both records and the second copy.
@@ -179,116 +215,21 @@ impl<'a> View<'a> {
     }
 
     /// Takes the checksums of blocks anew from what they hold, and copies them to the mirror.
-    pub(super) fn take_anew(&self, blocks: Range<usize>) -> Result<(), IntegrityError> {
-        for number in blocks {
-            let block = self.blocks.block(number);
-            let sum = self.sum_of_data(&block);
-            self.entry(&block)?.set(number, Records::of(sum));
-            self.copy_block(&block, self.data, self.mirror);
+    pub(super) fn take_anew(&self, numbers: Range<usize>) -> Result<(), IntegrityError> {
+        if numbers.is_empty() {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// The blocks that a range covers as a whole, as a range of bytes.
-    #[inline]
-    pub(super) fn covered(&self, range: &Range<usize>) -> Range<usize> {
-        let mask = self.blocks.block_size() - 1;
-        let start = range.start.saturating_add(mask) & !mask;
-        let end = if range.end == self.blocks.size() {
-            range.end
-        } else {
-            range.end & !mask
-        };
-        start..end.max(start)
-    }
-
-    /// Writes a range that is not empty and inside the memory.
-    ///
-    /// # Errors
-    /// What was written could not be read back; everything was written all the same, and the
-    /// checksums are those of what was to be written.
-    #[inline]
-    pub(super) fn write<S: Source>(
-        &self,
-        range: &Range<usize>,
-        source: &mut S,
-        manner: Manner,
-    ) -> Result<(), IntegrityError> {
-        let covered = self.covered(range);
-        // A piece lies in one block, and can be had at a time.
-        let unit = self.blocks.block_size().min(S::AT_A_TIME);
-        if range.start / unit == (range.end - 1) / unit {
-            // A single piece. If it covers a block, it is that block.
-            return self.write_piece(range, source.bytes(range), false, manner);
-        }
-        if manner.checked && unit < self.blocks.block_size() {
-            // Blocks that are rewritten piece by piece start as blocks of zeros.
-            for number in self.blocks.touched(&covered) {
-                let block = self.blocks.block(number);
-                let sum = self.blocks.of_zeros(&block);
-                self.entry(&block)?.set(number, Records::of(sum));
+        let last = self.blocks.block(numbers.end - 1).bytes;
+        let words = words_of(&(self.blocks.block(numbers.start).bytes.start..last.end));
+        let data = &self.data[words.clone()];
+        let mut entries = self.entries_of(numbers)?;
+        checksum::sum_blocks(Loaded(data), self.blocks.block_size() / WORD, |sum| {
+            if let Some((number, entry)) = entries.next() {
+                entry.set(number, Records::of(sum));
             }
-        }
-        let mut result = Ok(());
-        let mut store = |number: usize| {
-            let piece = range.start.max(number * unit)..range.end.min((number + 1) * unit);
-            let rewritten = covered.contains(&piece.start);
-            let stored = self.write_piece(&piece, source.bytes(&piece), rewritten, manner);
-            if result.is_ok() {
-                result = stored;
-            }
-        };
-        let units = range.start / unit..(range.end - 1) / unit + 1;
-        if manner.backwards {
-            units.rev().for_each(&mut store);
-        } else {
-            units.for_each(&mut store);
-        }
-        result
-    }
-
-    /// Writes the piece of one block. If the whole block is being `rewritten`, in pieces, its
-    /// checksum was set to that of zeros, and what changes is what is written.
-    #[inline]
-    fn write_piece(
-        &self,
-        piece: &Range<usize>,
-        bytes: &[u8],
-        rewritten: bool,
-        manner: Manner,
-    ) -> Result<(), IntegrityError> {
-        let span = Span::new(piece);
-        if manner.checked {
-            let block = self.blocks.block(piece.start >> self.blocks.shift());
-            let entry = self.entry(&block)?;
-            if *piece == block.bytes {
-                let state = span.store_and_sum(checksum::START, self.data, bytes);
-                entry.set(block.number, Records::of(checksum::finish(state)));
-            } else {
-                let change = if rewritten {
-                    span.store_and_sum(0, self.data, bytes)
-                } else {
-                    span.store_and_sum_change(self.data, bytes)
-                };
-                let after = block.bytes.end - piece.end.next_multiple_of(WORD);
-                entry.change(checksum::shift(change, after));
-            }
-            if let Some(mirror) = self.mirror {
-                span.store(mirror, bytes);
-            }
-        } else {
-            span.store(self.data, bytes);
-        }
-        if manner.read_back {
-            // Not before the stores are visible to others.
-            fence(Ordering::SeqCst);
-            if let Some((index, written, found)) = span.first_difference(self.data, bytes) {
-                return Err(IntegrityError::ReadBackFailed {
-                    offset: index * WORD,
-                    written: written.to_le() as u64,
-                    found: found.to_le() as u64,
-                });
-            }
+        });
+        if let Some(mirror) = self.mirror {
+            words::copy(data, &mirror[words]);
         }
         Ok(())
     }

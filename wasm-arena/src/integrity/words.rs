@@ -163,7 +163,9 @@ impl Span {
             head.copy_to(word, of_head);
             state = checksum::update(state, word);
         }
-        state = checksum::copy_out(state, &data[self.whole.clone()], of_whole);
+        let from = &data[self.whole.clone()];
+        let target = of_whole;
+        state = checksum::sum(state, Out { from, target });
         if let Some(tail) = &self.tail {
             let word = tail.load(data);
             tail.copy_to(word, of_tail);
@@ -189,24 +191,18 @@ impl Span {
     /// As [`store`](Self::store), and answers the remainder of what changed in the words.
     #[inline]
     pub(super) fn store_and_sum_change(&self, data: &[AtomicUsize], source: &[u8]) -> u32 {
-        let (of_head, whole, of_tail) = self.cut(source);
+        let (of_head, source, of_tail) = self.cut(source);
         let mut state = 0;
         if let Some(head) = &self.head {
             state = checksum::update(state, head.store(data, of_head));
         }
-        let words = &data[self.whole.clone()];
-        if words.len() <= FEW {
-            for change in (Exchanged {
-                source: whole,
-                to: words,
-            })
-            .words()
-            {
-                state = checksum::update(state, change);
-            }
+        let to = &data[self.whole.clone()];
+        let run = Exchanged(In { source, to });
+        state = if run.len() <= FEW {
+            run.words().fold(state, checksum::update)
         } else {
-            state = checksum::exchange(state, whole, words);
-        }
+            checksum::sum(state, run)
+        };
         if let Some(tail) = &self.tail {
             state = checksum::update(state, tail.store(data, of_tail));
         }
@@ -216,8 +212,9 @@ impl Span {
     /// As [`store`](Self::store), for a range of whole words, and carries `state` over them.
     #[inline]
     pub(super) fn store_and_sum(&self, state: u32, data: &[AtomicUsize], source: &[u8]) -> u32 {
-        let (_none, whole, _nor_here) = self.cut(source);
-        checksum::copy_in(state, whole, &data[self.whole.clone()])
+        let (_none, source, _nor_here) = self.cut(source);
+        let to = &data[self.whole.clone()];
+        checksum::sum(state, In { source, to })
     }
 
     /// The first word of `data` that does not hold what was stored: its index, what was stored in
@@ -256,6 +253,7 @@ pub(super) fn copy(from: &[AtomicUsize], to: &[AtomicUsize]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::run::Loaded;
     use super::*;
     use std::vec::Vec;
 
@@ -296,7 +294,7 @@ mod tests {
                 back.fill(0);
                 let touched = &words[words_of(&(start..end))];
                 let state = span.load_and_sum(3, &words, &mut back);
-                assert_eq!(state, checksum::sum(3, touched));
+                assert_eq!(state, checksum::sum(3, Loaded(touched)));
                 assert_eq!(back, source);
                 assert_eq!(span.first_difference(&words, &source), None);
                 // The same again, by what changes.
@@ -310,7 +308,7 @@ mod tests {
                         AtomicUsize::new(old.load(Ordering::Relaxed) ^ new.load(Ordering::Relaxed))
                     })
                     .collect();
-                let expected = checksum::sum(0, &change[words_of(&(start..end))]);
+                let expected = checksum::sum(0, Loaded(&change[words_of(&(start..end))]));
                 assert_eq!(changed, expected, "{start}..{end}");
             }
         }

@@ -7,7 +7,7 @@ use core::sync::atomic::AtomicUsize;
 
 use super::lock::WriterGuard;
 use super::statistics::count_alone;
-use super::view::{Manner, Source};
+use super::store::{Manner, Source};
 use super::words::Span;
 use super::{AtomicMemoryOps, ChecksumTable, Found, IntegrityError};
 use crate::{LittleEndian, Provider, VerificationLevel};
@@ -224,7 +224,7 @@ impl<P: Provider, T: ChecksumTable> AtomicMemoryOps<P, T> {
         let view = self.view();
         let thorough = level >= VerificationLevel::Full;
         if thorough {
-            let covered = view.covered(range);
+            let covered = self.blocks.covered(range);
             let touched = self.blocks.touched(range);
             // Only the first and the last can be written in part; they may be the same.
             let edges = [

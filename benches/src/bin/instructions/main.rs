@@ -88,8 +88,8 @@ const LIMITS: [(&str, u64); 11] = [
     ("memory: allocate 1 page, reused", (128 << 10) + 2000),
     ("memory: grow 1 page in place", 950),
     ("memory: free, kept", 1000),
-    ("checked write of 8 B", 1500),
-    ("checked write of 64 B", 1700),
+    ("checked write of 8 B", 750),
+    ("checked write of 64 B", 900),
 ];
 
 fn run(_setting: Setting, report: &mut Report) -> Result<(), String> {

@@ -1,23 +1,21 @@
 //! Processors without wide products: every run is given back.
 #![forbid(unsafe_code)]
 
-use super::super::run::{Exchanged, In, Loaded, Out};
+use super::super::run::Run;
 
-pub(in super::super) const fn loaded(_state: u32, run: Loaded<'_>) -> Result<u32, Loaded<'_>> {
+/// What a run needs to be gone through by vectors: nothing here.
+pub(in super::super) trait Vectors {}
+
+impl<R> Vectors for R {}
+
+pub(in super::super) const fn sum<R: Run>(_state: u32, run: R) -> Result<u32, R> {
     Err(run)
 }
 
-pub(in super::super) const fn copied_in(_state: u32, run: In<'_>) -> Result<u32, In<'_>> {
-    Err(run)
-}
-
-pub(in super::super) const fn copied_out(_state: u32, run: Out<'_>) -> Result<u32, Out<'_>> {
-    Err(run)
-}
-
-pub(in super::super) const fn exchanged(
-    _state: u32,
-    run: Exchanged<'_>,
-) -> Result<u32, Exchanged<'_>> {
+pub(in super::super) const fn sum_blocks<R: Run>(
+    run: R,
+    _words: usize,
+    _each: &mut impl FnMut(u32),
+) -> Result<(), R> {
     Err(run)
 }

@@ -31,8 +31,8 @@ use core::arch::x86_64::{
 };
 use core::sync::atomic::AtomicUsize;
 
-use super::super::checksum::times_x;
-use super::super::run::{Bytes, Exchanged, In, Loaded, Out, Run};
+use super::super::checksum::{START, times_x};
+use super::super::run::{Bytes, Exchanged, In, Loaded, Out, Run, Shown};
 use super::platform::{narrow, sum_by_instruction};
 
 cpufeatures::new!(
@@ -48,131 +48,189 @@ cpufeatures::new!(
 const VECTOR: usize = size_of::<__m512i>() / size_of::<AtomicUsize>();
 /// Words that are folded at a time.
 const GROUP: usize = 4 * VECTOR;
-/// Words below which this does not pay.
-const LEAST: usize = 4 * GROUP;
+/// Words of a run below which this does not pay.
+const LEAST: usize = 2 * GROUP;
 
-fn pays(run: &impl Run) -> bool {
-    run.len() >= LEAST && has_wide_products::get()
+/// What a run needs to be gone through by vectors.
+pub(in super::super) trait Vectors {
+    /// The words of the memory it goes through; none, if it is all the caller's.
+    fn memory(&self) -> &[AtomicUsize];
+
+    /// The vector at a place, on its way to where the run takes it.
+    ///
+    /// # Safety
+    /// (1) The processor has AVX-512. (2) [`memory`](Self::memory) starts at a multiple of 16 bytes.
+    unsafe fn vector(&mut self, at: usize) -> __m512i;
+}
+
+impl Vectors for Shown<'_> {
+    #[inline]
+    fn memory(&self) -> &[AtomicUsize] {
+        &[]
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx,avx512f")]
+    unsafe fn vector(&mut self, at: usize) -> __m512i {
+        load_plain(&self.0.as_chunks().0[at])
+    }
+}
+
+impl Vectors for Loaded<'_> {
+    #[inline]
+    fn memory(&self) -> &[AtomicUsize] {
+        self.0
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx,avx512f")]
+    unsafe fn vector(&mut self, at: usize) -> __m512i {
+        // SAFETY: the caller's promise 2.
+        unsafe { load(&self.0.as_chunks().0[at]) }
+    }
+}
+
+impl Vectors for In<'_> {
+    #[inline]
+    fn memory(&self) -> &[AtomicUsize] {
+        self.to
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx,avx512f")]
+    unsafe fn vector(&mut self, at: usize) -> __m512i {
+        let source = &self.source.as_chunks().0[at];
+        // SAFETY: the caller's promise 2.
+        unsafe { store(&self.to.as_chunks().0[at], source) };
+        load_plain(source)
+    }
+}
+
+impl Vectors for Exchanged<'_> {
+    #[inline]
+    fn memory(&self) -> &[AtomicUsize] {
+        self.0.to
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx,avx512f")]
+    unsafe fn vector(&mut self, at: usize) -> __m512i {
+        // SAFETY: the caller's promises.
+        let old = unsafe { Loaded(self.0.to).vector(at) };
+        // SAFETY: as before.
+        _mm512_xor_si512(old, unsafe { self.0.vector(at) })
+    }
+}
+
+impl Vectors for Out<'_> {
+    #[inline]
+    fn memory(&self) -> &[AtomicUsize] {
+        self.from
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx,avx512f")]
+    unsafe fn vector(&mut self, at: usize) -> __m512i {
+        // SAFETY: the caller's promises.
+        let vector = unsafe { Loaded(self.from).vector(at) };
+        store_plain(&mut self.target.as_chunks_mut().0[at], vector);
+        vector
+    }
+}
+
+/// Words of a run before the first one at a multiple of 16 bytes of the memory.
+#[inline]
+fn lead(run: &impl Run) -> usize {
+    match run.memory() {
+        [] => 0,
+        [first, ..] => core::ptr::from_ref(first).addr() % 16 / size_of::<AtomicUsize>(),
+    }
 }
 
 /// The state after a run, if it is long enough and the processor has what it takes.
 #[inline]
-pub(in super::super) fn loaded(state: u32, run: Loaded<'_>) -> Result<u32, Loaded<'_>> {
-    if pays(&run) {
+pub(in super::super) fn sum<R: Run>(state: u32, run: R) -> Result<u32, R> {
+    if run.len() >= LEAST && has_wide_products::get() {
         // SAFETY: the processor has the instructions, just asked.
-        Ok(unsafe { sum_loaded(state, run) })
+        Ok(unsafe { sum_by_vectors(state, run) })
     } else {
         Err(run)
     }
 }
 
-/// As [`loaded`].
+/// Tells `each` state of whole blocks of so many words, if they and the processor have what it takes.
 #[inline]
-pub(in super::super) fn copied_in(state: u32, run: In<'_>) -> Result<u32, In<'_>> {
-    if pays(&run) {
-        // SAFETY: the processor has the instructions, just asked.
-        Ok(unsafe { sum_copied_in(state, run) })
-    } else {
-        Err(run)
-    }
-}
-
-/// As [`loaded`].
-#[inline]
-pub(in super::super) fn exchanged(state: u32, run: Exchanged<'_>) -> Result<u32, Exchanged<'_>> {
-    if pays(&run) {
-        // SAFETY: the processor has the instructions, just asked.
-        Ok(unsafe { sum_exchanged(state, run) })
-    } else {
-        Err(run)
-    }
-}
-
-/// As [`loaded`].
-#[inline]
-pub(in super::super) fn copied_out(state: u32, run: Out<'_>) -> Result<u32, Out<'_>> {
-    if pays(&run) {
-        // SAFETY: the processor has the instructions, just asked.
-        Ok(unsafe { sum_copied_out(state, run) })
-    } else {
-        Err(run)
-    }
-}
-
-#[target_feature(enable = "sse4.2,pclmulqdq,avx,avx512f,vpclmulqdq")]
-fn sum_loaded(state: u32, run: Loaded<'_>) -> u32 {
-    let first = run.0.as_ptr();
-    in_parts(state, run, first, |state, run| {
-        let words = run.0.as_chunks().0;
-        // SAFETY: `in_parts` starts at a multiple of 16 bytes.
-        fold(state, words.len(), |at| unsafe { load(&words[at]) })
-    })
-}
-
-#[target_feature(enable = "sse4.2,pclmulqdq,avx,avx512f,vpclmulqdq")]
-fn sum_copied_in(state: u32, run: In<'_>) -> u32 {
-    let first = run.to.as_ptr();
-    in_parts(state, run, first, |state, run| {
-        let (source, words) = (run.source.as_chunks().0, run.to.as_chunks().0);
-        fold(state, words.len(), |at| {
-            // SAFETY: `in_parts` starts at a multiple of 16 bytes.
-            unsafe { store(&words[at], &source[at]) };
-            load_plain(&source[at])
-        })
-    })
-}
-
-#[target_feature(enable = "sse4.2,pclmulqdq,avx,avx512f,vpclmulqdq")]
-fn sum_exchanged(state: u32, run: Exchanged<'_>) -> u32 {
-    let first = run.to.as_ptr();
-    in_parts(state, run, first, |state, run| {
-        let (source, words) = (run.source.as_chunks().0, run.to.as_chunks().0);
-        fold(state, words.len(), |at| {
-            // SAFETY: `in_parts` starts at a multiple of 16 bytes.
-            let old = unsafe { load(&words[at]) };
-            // SAFETY: as before.
-            unsafe { store(&words[at], &source[at]) };
-            _mm512_xor_si512(old, load_plain(&source[at]))
-        })
-    })
-}
-
-#[target_feature(enable = "sse4.2,pclmulqdq,avx,avx512f,vpclmulqdq")]
-fn sum_copied_out(state: u32, run: Out<'_>) -> u32 {
-    let first = run.from.as_ptr();
-    in_parts(state, run, first, |state, run| {
-        let (words, target) = (run.from.as_chunks().0, run.target.as_chunks_mut().0);
-        fold(state, words.len(), |at| {
-            // SAFETY: `in_parts` starts at a multiple of 16 bytes.
-            let vector = unsafe { load(&words[at]) };
-            store_plain(&mut target[at], vector);
-            vector
-        })
-    })
-}
-
-/// Goes through a run whose words in the memory start at `first`: whole groups by `middle`, from a
-/// multiple of 16 bytes on; what is left at both ends by the checksum instruction.
-#[inline]
-#[target_feature(enable = "sse4.2,pclmulqdq")]
-fn in_parts<R: Run>(
-    state: u32,
+pub(in super::super) fn sum_blocks<R: Run>(
     run: R,
-    first: *const AtomicUsize,
-    middle: impl FnOnce(u32, R) -> u32,
-) -> u32 {
-    let odd = first.addr() % 16 / size_of::<AtomicUsize>();
-    let (odd, run) = run.split_at(odd);
+    words: usize,
+    each: &mut impl FnMut(u32),
+) -> Result<(), R> {
+    // Blocks of whole groups all start where the first one does.
+    if words.is_multiple_of(GROUP) && lead(&run) == 0 && has_wide_products::get() {
+        // SAFETY: (1) the processor has the instructions, just asked; (2) just looked at.
+        unsafe { sum_blocks_by_vectors(START, run, words, each) };
+        Ok(())
+    } else {
+        Err(run)
+    }
+}
+
+/// Goes through a run: whole groups by vectors, from a multiple of 16 bytes on; what is left at both
+/// ends by the checksum instruction.
+#[target_feature(enable = "sse4.2,pclmulqdq,avx,avx512f,vpclmulqdq")]
+fn sum_by_vectors<R: Run>(state: u32, run: R) -> u32 {
+    let lead = lead(&run);
+    let (odd, run) = run.split_at(lead);
     let state = odd.words().fold(u64::from(state), |state, word| {
         _mm_crc32_u64(state, word as u64)
     });
     let groups = run.len() / GROUP * GROUP;
     let (groups, rest) = run.split_at(groups);
-    let state = middle(narrow(state), groups);
+    let words = groups.len();
+    let start = narrow(state);
+    let mut state = start;
+    // SAFETY: cut so.
+    unsafe { sum_blocks_by_vectors(start, groups, words, &mut |after| state = after) };
     if rest.len() == 0 {
         return state;
     }
     sum_by_instruction(state, rest)
+}
+
+/// Tells `each` state of a run of blocks, whole groups each, all of which start with the same state.
+/// Blocks do not wait for each other, so that the end of one and the start of the next overlap.
+///
+/// # Safety
+/// (2) as in [`Vectors::vector`].
+#[target_feature(enable = "sse4.2,pclmulqdq,avx,avx512f,vpclmulqdq")]
+unsafe fn sum_blocks_by_vectors<R: Run>(
+    state: u32,
+    mut run: R,
+    words: usize,
+    each: &mut impl FnMut(u32),
+) {
+    let start = _mm512_set_epi64(0, 0, 0, 0, 0, 0, 0, i64::from(state));
+    let factors = repeated(BY_GROUP);
+    while run.len() != 0 {
+        let (block, others) = run.split_at(words);
+        let (mut group, mut rest) = block.split_at(GROUP);
+        // SAFETY: (1) this function needs it, too; (2) the caller's promise, kept by every group.
+        let mut vector = |at| unsafe { group.vector(at) };
+        // The state is added to the first four bytes.
+        let mut v0 = _mm512_xor_si512(vector(0), start);
+        let (mut v1, mut v2, mut v3) = (vector(1), vector(2), vector(3));
+        while rest.len() != 0 {
+            (group, rest) = rest.split_at(GROUP);
+            // SAFETY: as before.
+            let mut vector = |at| unsafe { group.vector(at) };
+            v0 = moved_on(v0, factors, vector(0));
+            v1 = moved_on(v1, factors, vector(1));
+            v2 = moved_on(v2, factors, vector(2));
+            v3 = moved_on(v3, factors, vector(3));
+        }
+        each(reduce([v0, v1, v2, v3]));
+        run = others;
+    }
 }
 
 /// The factors that move a number of 128 bits on by so many bits: for its lower half, its upper one.
@@ -198,28 +256,14 @@ const BY_3_NUMBERS: [i64; 2] = factors(384);
 const BY_2_NUMBERS: [i64; 2] = factors(256);
 const BY_NUMBER: [i64; 2] = factors(128);
 
-/// The state after so many vectors: a multiple of four, and not none. Each is asked for once, in
-/// order.
+/// The state that four vectors in a row stand for.
 #[inline]
 #[target_feature(enable = "sse4.2,pclmulqdq,avx512f,vpclmulqdq")]
-fn fold(state: u32, vectors: usize, mut next: impl FnMut(usize) -> __m512i) -> u32 {
-    // The state is added to the first four bytes.
-    let start = _mm512_set_epi64(0, 0, 0, 0, 0, 0, 0, i64::from(state));
-    let mut v0 = _mm512_xor_si512(next(0), start);
-    let (mut v1, mut v2, mut v3) = (next(1), next(2), next(3));
-    let factors = repeated(BY_GROUP);
-    let mut at = 4;
-    while at + 4 <= vectors {
-        v0 = moved_on(v0, factors, next(at));
-        v1 = moved_on(v1, factors, next(at + 1));
-        v2 = moved_on(v2, factors, next(at + 2));
-        v3 = moved_on(v3, factors, next(at + 3));
-        at += 4;
-    }
+fn reduce([v0, v1, v2, v3]: [__m512i; 4]) -> u32 {
     let nothing = _mm512_setzero_si512();
-    v0 = moved_on(v0, repeated(BY_3_VECTORS), nothing);
-    v1 = moved_on(v1, repeated(BY_2_VECTORS), v0);
-    v2 = moved_on(v2, repeated(BY_VECTOR), v3);
+    let v0 = moved_on(v0, repeated(BY_3_VECTORS), nothing);
+    let v1 = moved_on(v1, repeated(BY_2_VECTORS), v0);
+    let v2 = moved_on(v2, repeated(BY_VECTOR), v3);
     let vector = _mm512_xor_si512(v1, v2);
     let factors = _mm512_set_epi64(
         0,
@@ -286,23 +330,26 @@ fn store_plain(bytes: &mut [Bytes; VECTOR], vector: __m512i) {
 #[inline]
 #[target_feature(enable = "avx,avx512f")]
 unsafe fn load(words: &[AtomicUsize; VECTOR]) -> __m512i {
-    let pair = |at: usize| {
-        let pair: __m128i;
-        // SAFETY: an aligned move of 16 bytes, by the caller's promise, out of two live words.
-        unsafe {
-            asm!(
-                "vmovdqa {pair}, xmmword ptr [{from}]",
-                pair = lateout(xmm_reg) pair,
-                from = in(reg) words[2 * at].as_ptr(),
-                options(readonly, nostack, preserves_flags),
-            );
-        }
-        pair
-    };
-    let vector = _mm512_castsi128_si512(pair(0));
-    let vector = _mm512_inserti32x4::<1>(vector, pair(1));
-    let vector = _mm512_inserti32x4::<2>(vector, pair(2));
-    _mm512_inserti32x4::<3>(vector, pair(3))
+    let (first, second, third, fourth): (__m128i, __m128i, __m128i, __m128i);
+    // SAFETY: aligned moves of 16 bytes, by the caller's promise, out of eight live words.
+    unsafe {
+        asm!(
+            "vmovdqa {first}, xmmword ptr [{from}]",
+            "vmovdqa {second}, xmmword ptr [{from} + 16]",
+            "vmovdqa {third}, xmmword ptr [{from} + 32]",
+            "vmovdqa {fourth}, xmmword ptr [{from} + 48]",
+            first = out(xmm_reg) first,
+            second = out(xmm_reg) second,
+            third = out(xmm_reg) third,
+            fourth = lateout(xmm_reg) fourth,
+            from = in(reg) words.as_ptr(),
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+    let vector = _mm512_castsi128_si512(first);
+    let vector = _mm512_inserti32x4::<1>(vector, second);
+    let vector = _mm512_inserti32x4::<2>(vector, third);
+    _mm512_inserti32x4::<3>(vector, fourth)
 }
 
 /// Stores eight words into the memory, each as a relaxed atomic store would. Pairs are loaded anew:
@@ -313,23 +360,23 @@ unsafe fn load(words: &[AtomicUsize; VECTOR]) -> __m512i {
 #[inline]
 #[target_feature(enable = "avx")]
 unsafe fn store(words: &[AtomicUsize; VECTOR], source: &[Bytes; VECTOR]) {
-    for (words, source) in words
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .zip(source.as_chunks::<2>().0)
-    {
-        // SAFETY: 16 bytes that can be read, at any alignment.
-        let pair = unsafe { _mm_loadu_si128(source.as_ptr().cast()) };
-        // SAFETY: an aligned move of 16 bytes, by the caller's promise, into two live words, which
-        // are atomics and so may be written through a shared reference.
-        unsafe {
-            asm!(
-                "vmovdqa xmmword ptr [{to}], {pair}",
-                pair = in(xmm_reg) pair,
-                to = in(reg) words.as_ptr(),
-                options(nostack, preserves_flags),
-            );
-        }
+    let pairs = source.as_chunks::<2>().0;
+    // SAFETY: 16 bytes that can be read, at any alignment.
+    let pair = |at: usize| unsafe { _mm_loadu_si128(pairs[at].as_ptr().cast()) };
+    // SAFETY: aligned moves of 16 bytes, by the caller's promise, into eight live words, which are
+    // atomics and so may be written through a shared reference.
+    unsafe {
+        asm!(
+            "vmovdqa xmmword ptr [{to}], {first}",
+            "vmovdqa xmmword ptr [{to} + 16], {second}",
+            "vmovdqa xmmword ptr [{to} + 32], {third}",
+            "vmovdqa xmmword ptr [{to} + 48], {fourth}",
+            first = in(xmm_reg) pair(0),
+            second = in(xmm_reg) pair(1),
+            third = in(xmm_reg) pair(2),
+            fourth = in(xmm_reg) pair(3),
+            to = in(reg) words.as_ptr(),
+            options(nostack, preserves_flags),
+        );
     }
 }
