@@ -1196,11 +1196,6 @@ const char *wasm_arena_call_name(int32_t call);
 // The name of a level (`WASM_ARENA_LEVEL_...`) in reports: static, null for another number.
 const char *wasm_arena_level_name(int32_t level);
 
-// Fills `options` with the defaults: guards of one host page, data that can be read and written,
-// growth in place while there is room.
-wasm_arena_status_t wasm_arena_memory_options_init(struct wasm_arena_memory_options_t *options,
-                                                   struct wasm_arena_error_t *error);
-
 // Makes an allocator on `arenas`, without a memory yet, and stores its handle in `memory`.
 // `options` may be null: the defaults. The arenas, and the budget in the options, cannot be
 // destroyed before it. No system call for memory. The handle belongs to the caller, until
@@ -1337,6 +1332,11 @@ wasm_arena_status_t wasm_arena_memory_describe_address(struct wasm_arena_memory_
                                                        const void *address,
                                                        struct wasm_arena_address_t *description,
                                                        struct wasm_arena_error_t *error);
+
+// Fills `options` with the defaults: guards of one host page, data that can be read and written,
+// growth in place while there is room.
+wasm_arena_status_t wasm_arena_memory_options_init(struct wasm_arena_memory_options_t *options,
+                                                   struct wasm_arena_error_t *error);
 
 // What `core`, as compilers ship it, names as the one who unwinds. Nothing unwinds here, so nobody
 // calls it; the linker wants the name.

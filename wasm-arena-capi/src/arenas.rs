@@ -1,20 +1,16 @@
-//! Arenas: where memories come from.
-
-use core::ffi::c_void;
+//! Arenas: where memories come from, and their settings.
 
 use wasm_arena::{
-    AllocatorBuilder, ArenaOptions, ArenaSystem, Arenas, EffectiveConfiguration, MappedPages,
-    NativeArenas, QnxArenaAllocatorConfig, SystemFacts, SystemPages,
+    AllocatorBuilder, ArenaOptions, ArenaSystem, Arenas, MappedPages, NativeArenas,
+    QnxArenaAllocatorConfig, SystemFacts, SystemPages,
 };
 
-use crate::call::{Out, answer, options};
-use crate::effective::{effective_option, wasm_arena_effective_option_t};
+use crate::call::{Place, answer};
 use crate::error::wasm_arena_error_t;
 use crate::failure::Failure;
-use crate::handles::{self, Kind, Object};
-use crate::numbers::{self, switch};
+use crate::handles::{Kind, Object};
+use crate::numbers::switch;
 use crate::shared::Shared;
-use crate::statistics::{wasm_arena_address_t, wasm_arena_arenas_statistics_t};
 use crate::status::wasm_arena_status_t;
 
 /// Where memories come from: arenas, a cache of released regions, and their accounts. Made by
@@ -92,9 +88,18 @@ macro_rules! each_arenas {
         }
     };
 }
+pub(crate) use each_arenas;
 
 impl AnyArenas {
-    fn references(&self) -> usize {
+    pub(crate) fn new(options: wasm_arena_arena_options_t) -> Result<Self, Failure> {
+        Ok(match options.system {
+            WASM_ARENA_SYSTEM_MAPPED => Self::Mapped(build(options)?),
+            _ => Self::Native(build(options)?),
+        })
+    }
+
+    /// How many references there are to the arenas themselves, this one included.
+    pub(crate) fn references(&self) -> usize {
         each_arenas!(self, arenas => arenas.references())
     }
 
@@ -103,6 +108,14 @@ impl AnyArenas {
         match self {
             Self::Native(arenas) => Self::Native(arenas.clone()),
             Self::Mapped(arenas) => Self::Mapped(arenas.clone()),
+        }
+    }
+
+    /// Which arena system.
+    pub(crate) const fn system(&self) -> wasm_arena_system_t {
+        match self {
+            Self::Native(_) => WASM_ARENA_SYSTEM_ARENAS,
+            Self::Mapped(_) => WASM_ARENA_SYSTEM_MAPPED,
         }
     }
 
@@ -127,7 +140,7 @@ fn default_options(system: wasm_arena_system_t) -> Result<ArenaOptions, Failure>
 }
 
 impl wasm_arena_arena_options_t {
-    fn default_of(system: wasm_arena_system_t) -> Result<Self, Failure> {
+    pub(crate) fn default_of(system: wasm_arena_system_t) -> Result<Self, Failure> {
         let defaults = default_options(system)?;
         Ok(Self {
             struct_size: crate::size_of_struct::<Self>(),
@@ -145,7 +158,7 @@ impl wasm_arena_arena_options_t {
         })
     }
 
-    fn to_options(self) -> Result<ArenaOptions, Failure> {
+    pub(crate) fn to_options(self) -> Result<ArenaOptions, Failure> {
         let mut options = default_options(self.system)?;
         options.arena_size = self.arena_size;
         options.cache_max_blocks = self.cache_max_blocks;
@@ -180,304 +193,8 @@ pub unsafe extern "C" fn wasm_arena_arena_options_init(
     system: wasm_arena_system_t,
     error: *mut wasm_arena_error_t,
 ) -> wasm_arena_status_t {
-    let work = || {
-        // SAFETY: the caller's promise.
-        let options = unsafe { Out::new(options, "options")? };
-        options.set(wasm_arena_arena_options_t::default_of(system)?);
-        Ok(())
-    };
+    let place = Place::needed(options, "options");
+    let work = || wasm_arena_arena_options_t::default_of(system);
     // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-/// Makes arenas, and stores their handle in `arenas`. `options` may be null: the defaults of
-/// `WASM_ARENA_SYSTEM_ARENAS`. Takes nothing from the operating system for memories yet, except what
-/// `preallocate` asks for; the first handle of a program takes an arena for handles.
-///
-/// The handle belongs to the caller, until `wasm_arena_arenas_destroy`.
-///
-/// # Safety
-/// Pointers are as said at the head of this header.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_arenas_create(
-    options: *const wasm_arena_arena_options_t,
-    arenas: *mut *mut wasm_arena_arenas_t,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        // SAFETY: the caller's promise.
-        let place = unsafe { Out::new(arenas, "arenas")? };
-        // SAFETY: the caller's promise.
-        let options = match unsafe { self::options(options, "wasm_arena_arena_options_t")? } {
-            Some(options) => options,
-            None => wasm_arena_arena_options_t::default_of(WASM_ARENA_SYSTEM_ARENAS)?,
-        };
-        let made = match options.system {
-            WASM_ARENA_SYSTEM_MAPPED => AnyArenas::Mapped(build(options)?),
-            _ => AnyArenas::Native(build(options)?),
-        };
-        place.set(handles::insert(Shared::new(made)?)?);
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-/// Ends arenas, and gives all that they kept back to the operating system. Refused with
-/// `WASM_ARENA_ERROR_STILL_REFERENCED`, and nothing is changed, while memories or hooks depend on
-/// them.
-///
-/// # Safety
-/// Pointers are as said at the head of this header.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_arenas_destroy(
-    arenas: *mut wasm_arena_arenas_t,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        let owned = handles::own::<AnyArenas>(arenas, "arenas")?;
-        let others = (owned.references() - 1) + (AnyArenas::references(&owned) - 1);
-        if others > 0 {
-            return Err(Failure::StillReferenced {
-                argument: "arenas",
-                references: others,
-            });
-        }
-        drop(owned.remove());
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-/// Applies settings from now on; the system must be the one that the arenas have. Lowered limits act
-/// at once. On failure nothing is changed, unless only the preallocation was refused: then the
-/// settings are in force all the same. `refuse_partial` is not looked at.
-///
-/// # Safety
-/// Pointers are as said at the head of this header.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_arenas_configure(
-    arenas: *mut wasm_arena_arenas_t,
-    options: *const wasm_arena_arena_options_t,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<AnyArenas>(arenas, "arenas")?;
-        // SAFETY: the caller's promise.
-        let options = unsafe { self::options(options, "wasm_arena_arena_options_t")? }.ok_or(
-            Failure::NullArgument {
-                argument: "options",
-            },
-        )?;
-        let system = match &*pinned {
-            AnyArenas::Native(_) => WASM_ARENA_SYSTEM_ARENAS,
-            AnyArenas::Mapped(_) => WASM_ARENA_SYSTEM_MAPPED,
-        };
-        if options.system != system {
-            return Err(Failure::InvalidArgument {
-                argument: "system",
-                value: i64::from(options.system).cast_unsigned(),
-            });
-        }
-        let options = options.to_options()?;
-        each_arenas!(&*pinned, arenas => arenas.configure(options))?;
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-/// From now on nothing is asked of the operating system for these arenas: kept regions are reused,
-/// released ones are all kept, and what would need a call is refused with
-/// `WASM_ARENA_ERROR_SEALED`. For the cyclic part of a program, after it has set up. No system call.
-///
-/// # Safety
-/// Pointers are as said at the head of this header.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_arenas_seal(
-    arenas: *mut wasm_arena_arenas_t,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<AnyArenas>(arenas, "arenas")?;
-        each_arenas!(&*pinned, arenas => arenas.seal());
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-/// Undoes `wasm_arena_arenas_seal`; regions kept beyond the limits meanwhile go back to the
-/// operating system.
-///
-/// # Safety
-/// Pointers are as said at the head of this header.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_arenas_unseal(
-    arenas: *mut wasm_arena_arenas_t,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<AnyArenas>(arenas, "arenas")?;
-        each_arenas!(&*pinned, arenas => arenas.unseal());
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-/// Gives everything that is kept and not in use back to the operating system, whatever the limits
-/// say; `bytes` (may be null) is the address space given back. Makes system calls; the cost grows
-/// with what is kept.
-///
-/// # Safety
-/// Pointers are as said at the head of this header.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_arenas_trim(
-    arenas: *mut wasm_arena_arenas_t,
-    bytes: *mut usize,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<AnyArenas>(arenas, "arenas")?;
-        // SAFETY: the caller's promise.
-        let bytes = unsafe { Out::optional(bytes) };
-        bytes.set(each_arenas!(&*pinned, arenas => arenas.trim())?);
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-/// The account of all memories on these arenas. Constant time, no system call.
-///
-/// # Safety
-/// Pointers are as said at the head of this header.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_arenas_statistics(
-    arenas: *mut wasm_arena_arenas_t,
-    statistics: *mut wasm_arena_arenas_statistics_t,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<AnyArenas>(arenas, "arenas")?;
-        // SAFETY: the caller's promise.
-        let statistics = unsafe { Out::new(statistics, "statistics")? };
-        let now = each_arenas!(&*pinned, arenas => arenas.statistics());
-        let sealed = each_arenas!(&*pinned, arenas => arenas.is_sealed());
-        statistics.set(wasm_arena_arenas_statistics_t::new(&now, sealed));
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-/// Counts the resident bytes of all regions, live and kept. For reports: one system call per
-/// 16 MiB, during which other threads wait.
-///
-/// # Safety
-/// Pointers are as said at the head of this header.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_arenas_measure_resident(
-    arenas: *mut wasm_arena_arenas_t,
-    bytes: *mut usize,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<AnyArenas>(arenas, "arenas")?;
-        // SAFETY: the caller's promise.
-        let bytes = unsafe { Out::new(bytes, "bytes")? };
-        bytes.set(each_arenas!(&*pinned, arenas => arenas.measure_resident())?);
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-/// How often these arenas made a call of the operating system: `call` is a `WASM_ARENA_CALL_...`.
-/// Constant time, no system call.
-///
-/// # Safety
-/// Pointers are as said at the head of this header.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_arenas_call_count(
-    arenas: *mut wasm_arena_arenas_t,
-    call: i32,
-    count: *mut usize,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<AnyArenas>(arenas, "arenas")?;
-        // SAFETY: the caller's promise.
-        let count = unsafe { Out::new(count, "count")? };
-        let call = numbers::at(&numbers::CALLS, call).ok_or(Failure::InvalidArgument {
-            argument: "call",
-            value: i64::from(call).cast_unsigned(),
-        })?;
-        let counts = each_arenas!(&*pinned, arenas => call_counts(arenas));
-        count.set(counts.get(call));
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-fn call_counts<S: ArenaSystem>(arenas: &Arenas<S>) -> os::CallCounts {
-    use os::PageSource;
-    // Every system here counts.
-    arenas.system().source().call_counts().unwrap_or_default()
-}
-
-/// Tells which live memory, and which part of it, an address falls in; `part` is
-/// `WASM_ARENA_PART_NONE` if in none. Never waits, makes no system call: it may be called from a
-/// handler of memory faults, where `WASM_ARENA_ERROR_BUSY` means that the register of live memories
-/// was being changed when the fault came. The cost grows with the number of live memories.
-///
-/// # Safety
-/// Pointers are as said at the head of this header. `address` may be anything.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_arenas_describe_address(
-    arenas: *mut wasm_arena_arenas_t,
-    address: *const c_void,
-    description: *mut wasm_arena_address_t,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<AnyArenas>(arenas, "arenas")?;
-        // SAFETY: the caller's promise.
-        let description = unsafe { Out::new(description, "description")? };
-        let found = each_arenas!(&*pinned, arenas => arenas.describe_address(address.addr()))?;
-        description.set(found.map_or(wasm_arena_address_t::NOWHERE, |found| {
-            wasm_arena_address_t::new(Some(found.memory), found.part)
-        }));
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-/// What became of an option of the arenas: `option` is a `WASM_ARENA_OPTION_...`. An option that is
-/// a memory's own is `WASM_ARENA_ERROR_NO_SUCH_OPTION` here. No system call.
-///
-/// # Safety
-/// Pointers are as said at the head of this header.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_arenas_effective_option(
-    arenas: *mut wasm_arena_arenas_t,
-    option: i32,
-    effective: *mut wasm_arena_effective_option_t,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<AnyArenas>(arenas, "arenas")?;
-        // SAFETY: the caller's promise.
-        let effective = unsafe { Out::new(effective, "effective")? };
-        let all: EffectiveConfiguration =
-            each_arenas!(&*pinned, arenas => arenas.effective_configuration());
-        effective.set(effective_option(&all, option)?);
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
+    unsafe { answer(place, error, work) }
 }

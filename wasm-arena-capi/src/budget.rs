@@ -4,7 +4,7 @@ use core::ffi::c_char;
 
 use wasm_arena::{BudgetRef, MemoryBudget};
 
-use crate::call::{self, Out, answer};
+use crate::call::{self, Place, answer, look, make};
 use crate::error::{WASM_ARENA_SUBJECT_SIZE, wasm_arena_error_t};
 use crate::failure::Failure;
 use crate::handles::{self, Kind, Object};
@@ -117,8 +117,6 @@ pub unsafe extern "C" fn wasm_arena_budget_create(
 ) -> wasm_arena_status_t {
     let work = || {
         // SAFETY: the caller's promise.
-        let place = unsafe { Out::new(budget, "budget")? };
-        // SAFETY: the caller's promise.
         let name = unsafe { call::text(name, "name")? };
         let name = name.to_str().map_err(|error| Failure::InvalidArgument {
             argument: "name, which is no UTF-8 from this byte on",
@@ -129,13 +127,10 @@ pub unsafe extern "C" fn wasm_arena_budget_create(
         } else {
             Some(handles::pin::<Budget>(parent, "parent")?.share())
         };
-        place.set(handles::insert(Shared::new(Budget::new(
-            name, limit, parent,
-        )?)?)?);
-        Ok(())
+        Budget::new(name, limit, parent)
     };
     // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
+    unsafe { make(budget, error, work) }
 }
 
 /// Ends a budget. Refused with `WASM_ARENA_ERROR_STILL_REFERENCED`, and nothing is changed, while
@@ -161,7 +156,7 @@ pub unsafe extern "C" fn wasm_arena_budget_destroy(
         Ok(())
     };
     // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
+    unsafe { answer(Place::NONE, error, work) }
 }
 
 /// The account of a budget. Constant time, no system call.
@@ -174,18 +169,14 @@ pub unsafe extern "C" fn wasm_arena_budget_usage(
     usage: *mut wasm_arena_budget_usage_t,
     error: *mut wasm_arena_error_t,
 ) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<Budget>(budget, "budget")?;
-        // SAFETY: the caller's promise.
-        let usage = unsafe { Out::new(usage, "usage")? };
-        usage.set(wasm_arena_budget_usage_t {
-            limit: pinned.budget.limit() as u64,
-            used: pinned.budget.used() as u64,
-            peak: pinned.budget.peak() as u64,
-            refusals: pinned.budget.refusals() as u64,
-        });
-        Ok(())
+    let work = |budget: &Budget| {
+        Ok::<_, Failure>(wasm_arena_budget_usage_t {
+            limit: budget.budget.limit() as u64,
+            used: budget.budget.used() as u64,
+            peak: budget.budget.peak() as u64,
+            refusals: budget.budget.refusals() as u64,
+        })
     };
     // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
+    unsafe { look(budget, Place::needed(usage, "usage"), error, work) }
 }

@@ -5,61 +5,124 @@ use core::ptr::NonNull;
 
 use crate::error::wasm_arena_error_t;
 use crate::failure::Failure;
+use crate::handles::{self, Object};
+use crate::shared::Shared;
 use crate::status::{WASM_ARENA_OK, wasm_arena_status_t};
 
-/// Does the work of a function, and writes down why it failed.
-///
-/// # Safety
-/// `error` is null or can be written.
-pub(crate) unsafe fn answer(
-    error: *mut wasm_arena_error_t,
-    work: impl FnOnce() -> Result<(), Failure>,
-) -> wasm_arena_status_t {
-    let Err(failure) = work() else {
-        return WASM_ARENA_OK;
-    };
-    let report = wasm_arena_error_t::from(&failure);
-    if let Some(error) = NonNull::new(error) {
-        // SAFETY: the caller's promise.
-        unsafe { error.write(report) };
-    }
-    report.status
+/// A place that C wants an answer in. It is written only if the function succeeds.
+#[derive(Debug)]
+pub(crate) struct Place<A> {
+    place: *mut A,
+    /// The name of the argument, if it must not be null.
+    needed_as: Option<&'static str>,
 }
 
-/// A place that C wants an answer in.
-#[derive(Debug)]
-pub(crate) struct Out<T>(Option<NonNull<T>>);
+impl Place<()> {
+    /// For functions that answer with nothing but their status.
+    pub(crate) const NONE: Self = Self::optional(core::ptr::null_mut());
+}
 
-impl<T> Out<T> {
+impl<A> Place<A> {
     /// A place that must be there.
-    ///
-    /// # Errors
-    /// It is null.
-    ///
-    /// # Safety
-    /// `place` is null, or can be written for as long as this value lives.
-    pub(crate) unsafe fn new(place: *mut T, argument: &'static str) -> Result<Self, Failure> {
-        match NonNull::new(place) {
-            Some(place) => Ok(Self(Some(place))),
-            None => Err(Failure::NullArgument { argument }),
+    pub(crate) const fn needed(place: *mut A, argument: &'static str) -> Self {
+        Self {
+            place,
+            needed_as: Some(argument),
         }
     }
 
     /// A place that may be left out.
-    ///
-    /// # Safety
-    /// As for [`new`](Self::new).
-    pub(crate) const unsafe fn optional(place: *mut T) -> Self {
-        Self(NonNull::new(place))
-    }
-
-    /// Writes the answer.
-    pub(crate) fn set(&self, value: T) {
-        if let Some(place) = self.0 {
-            // SAFETY: promised when this value was made. What was there before is plain data.
-            unsafe { place.write(value) };
+    pub(crate) const fn optional(place: *mut A) -> Self {
+        Self {
+            place,
+            needed_as: None,
         }
     }
+}
+
+/// The frame of an exported function: does its work, and writes down the answer, or why it failed.
+///
+/// # Safety
+/// `place` and `error` are each null or can be written.
+pub(crate) unsafe fn answer<A, E: Into<Failure>>(
+    place: Place<A>,
+    error: *mut wasm_arena_error_t,
+    work: impl FnOnce() -> Result<A, E>,
+) -> wasm_arena_status_t {
+    let done = match place {
+        Place {
+            place,
+            needed_as: Some(argument),
+        } if place.is_null() => Err(Failure::NullArgument { argument }),
+        _ => work().map_err(Into::into),
+    };
+    match done {
+        Ok(answer) => {
+            if let Some(place) = NonNull::new(place.place) {
+                // SAFETY: the caller's promise. What was there before is plain data.
+                unsafe { place.write(answer) };
+            }
+            WASM_ARENA_OK
+        }
+        Err(failure) => {
+            let report = wasm_arena_error_t::from(&failure);
+            if let Some(error) = NonNull::new(error) {
+                // SAFETY: the caller's promise.
+                unsafe { error.write(report) };
+            }
+            report.status
+        }
+    }
+}
+
+/// The frame of a function that looks at the object of a handle; others may at the same time.
+///
+/// # Safety
+/// As for [`answer`].
+pub(crate) unsafe fn look<T: Object, A, E: Into<Failure>>(
+    handle: *const T::Opaque,
+    place: Place<A>,
+    error: *mut wasm_arena_error_t,
+    work: impl FnOnce(&T) -> Result<A, E>,
+) -> wasm_arena_status_t {
+    let work = || {
+        let pinned = handles::pin::<T>(handle, T::KIND.argument())?;
+        work(T::look(&pinned)?).map_err(Into::into)
+    };
+    // SAFETY: the caller's promise, passed on unchanged.
+    unsafe { answer(place, error, work) }
+}
+
+/// The frame of a function that changes the object of a handle, and needs it alone.
+///
+/// # Safety
+/// As for [`answer`].
+pub(crate) unsafe fn change<T: Object, A, E: Into<Failure>>(
+    handle: *const T::Opaque,
+    place: Place<A>,
+    error: *mut wasm_arena_error_t,
+    work: impl FnOnce(&mut T) -> Result<A, E>,
+) -> wasm_arena_status_t {
+    let work = || {
+        let mut owned = handles::own::<T>(handle, T::KIND.argument())?;
+        work(T::change(&mut owned)?).map_err(Into::into)
+    };
+    // SAFETY: the caller's promise, passed on unchanged.
+    unsafe { answer(place, error, work) }
+}
+
+/// The frame of a function that makes an object, and answers with its handle in `place`.
+///
+/// # Safety
+/// As for [`answer`].
+pub(crate) unsafe fn make<T: Object>(
+    place: *mut *mut T::Opaque,
+    error: *mut wasm_arena_error_t,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> wasm_arena_status_t {
+    let place = Place::needed(place, T::KIND.argument());
+    // SAFETY: the caller's promise, passed on unchanged.
+    unsafe { answer(place, error, || handles::insert(Shared::new(work()?)?)) }
 }
 
 /// Bytes that C hands over to be read.

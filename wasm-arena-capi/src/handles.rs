@@ -24,13 +24,17 @@
 //! he takes that back; (4) generation, kind and body change only while the users are `VACANT`, by
 //! the thread that has taken the slot from the list of free ones, or by whoever is `ALONE`.
 
+mod pins;
+#[cfg(test)]
+mod tests;
+
 use core::alloc::Layout;
-use core::marker::PhantomData;
-use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 use os::Mutex;
+
+pub(crate) use pins::{Owned, Pinned, own, pin};
 
 use crate::failure::Failure;
 use crate::shared::{self, Shared};
@@ -57,6 +61,17 @@ impl Kind {
         }
     }
 
+    /// What the argument is called that such a handle is handed over in.
+    pub(crate) const fn argument(self) -> &'static str {
+        match self {
+            Self::Arenas => "arenas",
+            Self::Budget => "budget",
+            Self::Memory => "memory",
+            Self::Atomic => "atomic",
+            Self::Runtime => "runtime",
+        }
+    }
+
     const ALL: [Self; 5] = [
         Self::Arenas,
         Self::Budget,
@@ -74,6 +89,24 @@ pub(crate) unsafe trait Object: Send + Sync + Sized + 'static {
     /// What C code knows it as.
     type Opaque;
     const KIND: Kind;
+
+    /// The object, for functions that look at it.
+    ///
+    /// # Errors
+    /// Its own: that it is pinned is not enough.
+    fn look(pinned: &Pinned<Self>) -> Result<&Self, Failure> {
+        Ok(pinned)
+    }
+
+    /// The object, for functions that change it.
+    ///
+    /// # Errors
+    /// Something else refers to it.
+    fn change(owned: &mut Owned<Self>) -> Result<&mut Self, Failure> {
+        owned.get_mut().ok_or(Failure::InUse {
+            argument: Self::KIND.argument(),
+        })
+    }
 }
 
 /// The lowest bits: the kind, and a bit that no aligned address has.
@@ -246,344 +279,5 @@ fn check_kind<T: Object>(slot: &Slot, argument: &'static str) -> Result<(), Fail
     } else {
         // A handle with a forged kind; the generation was right.
         Err(Failure::StaleHandle { argument })
-    }
-}
-
-/// An object that is being used, together with others.
-#[derive(Debug)]
-pub(crate) struct Pinned<T: Object> {
-    slot: &'static Slot,
-    object: PhantomData<T>,
-}
-
-/// Pins the object of a handle for reading.
-///
-/// # Errors
-/// It is no live handle of this kind, or another thread uses the object alone.
-pub(crate) fn pin<T: Object>(
-    handle: *const T::Opaque,
-    argument: &'static str,
-) -> Result<Pinned<T>, Failure> {
-    let (slot, generation, _) = read::<T>(handle, argument)?;
-    let mut word = slot.word.load(Ordering::Relaxed);
-    loop {
-        // One place is kept free below the two special numbers.
-        if users(word, generation, argument)? >= ALONE - 1 {
-            return Err(Failure::InUse { argument });
-        }
-        match slot
-            .word
-            .compare_exchange_weak(word, word + 1, Ordering::Acquire, Ordering::Relaxed)
-        {
-            Ok(_) => break,
-            Err(now) => word = now,
-        }
-    }
-    let pinned = Pinned {
-        slot,
-        object: PhantomData,
-    };
-    check_kind::<T>(slot, argument)?;
-    Ok(pinned)
-}
-
-/// The reference in a slot, without taking it over.
-///
-/// # Safety
-/// The caller is among the users of the slot, whose kind is that of `T`, for as long as the result
-/// lives.
-const unsafe fn reference<T: Object>(body: &*mut ()) -> &Shared<T> {
-    // SAFETY: `Shared` is a pointer to the body and nothing else; the slot holds a live one
-    // (invariants 2 and 3).
-    unsafe { &*ptr::from_ref(body).cast::<Shared<T>>() }
-}
-
-impl<T: Object> Pinned<T> {
-    /// A further reference to the object.
-    pub(crate) fn share(&self) -> Shared<T> {
-        let body = self.slot.body.load(Ordering::Relaxed);
-        // SAFETY: pinned, and the kind was checked.
-        unsafe { reference::<T>(&body) }.clone()
-    }
-
-    /// How many references there are, the handle's own included.
-    pub(crate) fn references(&self) -> usize {
-        let body = self.slot.body.load(Ordering::Relaxed);
-        // SAFETY: pinned, and the kind was checked.
-        unsafe { reference::<T>(&body) }.references()
-    }
-}
-
-/// The value of the object in a slot.
-///
-/// # Safety
-/// As for [`reference()`]; the caller chooses how long the borrow lasts.
-unsafe fn value<'s, T: Object>(slot: &'static Slot) -> &'s T {
-    let body = slot.body.load(Ordering::Relaxed);
-    // SAFETY: the caller's promise, passed on unchanged.
-    let pointer = unsafe { reference::<T>(&body) }.value_pointer();
-    // SAFETY: the value lives as long as a reference to it, and the slot holds one (invariant 3).
-    unsafe { pointer.as_ref() }
-}
-
-impl<T: Object> Deref for Pinned<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: pinned for as long as `self` lives; the kind was checked.
-        unsafe { value(self.slot) }
-    }
-}
-
-impl<T: Object> Drop for Pinned<T> {
-    fn drop(&mut self) {
-        self.slot.word.fetch_sub(1, Ordering::Release);
-    }
-}
-
-/// An object that nobody else uses through its handle.
-#[derive(Debug)]
-pub(crate) struct Owned<T: Object> {
-    slot: &'static Slot,
-    generation: usize,
-    index: usize,
-    object: PhantomData<T>,
-}
-
-/// Pins the object of a handle for one user alone.
-///
-/// # Errors
-/// It is no live handle of this kind, or another thread uses the object.
-pub(crate) fn own<T: Object>(
-    handle: *const T::Opaque,
-    argument: &'static str,
-) -> Result<Owned<T>, Failure> {
-    let (slot, generation, index) = read::<T>(handle, argument)?;
-    let free = generation << USER_BITS;
-    if let Err(word) =
-        slot.word
-            .compare_exchange(free, free | ALONE, Ordering::Acquire, Ordering::Relaxed)
-    {
-        users(word, generation, argument)?;
-        return Err(Failure::InUse { argument });
-    }
-    let owned = Owned {
-        slot,
-        generation,
-        index,
-        object: PhantomData,
-    };
-    check_kind::<T>(slot, argument)?;
-    Ok(owned)
-}
-
-impl<T: Object> Owned<T> {
-    /// The object, if nothing else refers to it.
-    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
-        if self.references() != 1 {
-            return None;
-        }
-        let body = self.slot.body.load(Ordering::Relaxed);
-        // SAFETY: alone in the slot, and the kind was checked.
-        let mut pointer = unsafe { reference::<T>(&body) }.value_pointer();
-        // SAFETY: the slot's reference is the only one, and this user of it the only one.
-        Some(unsafe { pointer.as_mut() })
-    }
-
-    /// How many references there are, the handle's own included.
-    pub(crate) fn references(&self) -> usize {
-        let body = self.slot.body.load(Ordering::Relaxed);
-        // SAFETY: alone in the slot, and the kind was checked.
-        unsafe { reference::<T>(&body) }.references()
-    }
-
-    /// A further reference to the object.
-    pub(crate) fn share(&self) -> Shared<T> {
-        let body = self.slot.body.load(Ordering::Relaxed);
-        // SAFETY: alone in the slot, and the kind was checked.
-        unsafe { reference::<T>(&body) }.clone()
-    }
-
-    /// Ends the handle; what it stood for ends with the last reference.
-    pub(crate) fn remove(self) -> Shared<T> {
-        let raw = self.slot.body.swap(ptr::null_mut(), Ordering::Relaxed);
-        // SAFETY: the address of a body (invariant 2).
-        let raw = unsafe { NonNull::new_unchecked(raw) };
-        // SAFETY: from `into_raw` of this type (invariant 2), and no longer in the slot.
-        let object = unsafe { Shared::from_raw(raw) };
-        let next = self.generation.wrapping_add(1);
-        self.slot
-            .word
-            .store((next << USER_BITS) | VACANT, Ordering::Release);
-        let mut free = FREE.lock();
-        self.slot.next_free.store(free.first, Ordering::Relaxed);
-        free.first = self.index;
-        drop(free);
-        core::mem::forget(self);
-        object
-    }
-}
-
-impl<T: Object> Deref for Owned<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: alone in the slot for as long as `self` lives; the kind was checked.
-        unsafe { value(self.slot) }
-    }
-}
-
-impl<T: Object> Drop for Owned<T> {
-    fn drop(&mut self) {
-        self.slot
-            .word
-            .store(self.generation << USER_BITS, Ordering::Release);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use core::sync::atomic::AtomicUsize;
-    use std::thread;
-    use std::vec::Vec;
-
-    struct Number(AtomicUsize);
-    struct NumberHandle;
-
-    // SAFETY: the tests have no other object of this kind.
-    unsafe impl Object for Number {
-        type Opaque = NumberHandle;
-        const KIND: Kind = Kind::Runtime;
-    }
-
-    struct Other;
-
-    // SAFETY: as above.
-    unsafe impl Object for Other {
-        type Opaque = NumberHandle;
-        const KIND: Kind = Kind::Atomic;
-    }
-
-    fn make(number: usize) -> *mut NumberHandle {
-        insert(Shared::new(Number(AtomicUsize::new(number))).unwrap()).unwrap()
-    }
-
-    fn end(handle: *mut NumberHandle) {
-        drop(own::<Number>(handle, "handle").unwrap().remove());
-    }
-
-    #[test]
-    fn places_follow_each_other_without_a_gap() {
-        let mut expected = (0, 0);
-        for index in 0..10_000 {
-            assert_eq!(place(index), expected);
-            expected.1 += 1;
-            if expected.1 == FIRST_CHUNK << expected.0 {
-                expected = (expected.0 + 1, 0);
-            }
-        }
-        assert_eq!(place(LIMIT).0, CHUNKS);
-    }
-
-    #[test]
-    fn what_is_no_live_handle_is_named() {
-        let handle = make(7);
-        assert_eq!(
-            pin::<Number>(handle, "h")
-                .unwrap()
-                .0
-                .load(Ordering::Relaxed),
-            7
-        );
-        assert!(matches!(
-            pin::<Other>(handle, "h"),
-            Err(Failure::WrongHandleKind {
-                found: "runtime's memory",
-                ..
-            })
-        ));
-        let null = ptr::null::<NumberHandle>();
-        assert!(matches!(
-            pin::<Number>(null, "h"),
-            Err(Failure::NullArgument { argument: "h" })
-        ));
-        for stray in [2, 4, 8, 16, 4096, usize::MAX & !1, usize::MAX] {
-            let stray = ptr::without_provenance::<NumberHandle>(stray);
-            assert!(matches!(
-                pin::<Number>(stray, "h"),
-                Err(Failure::InvalidHandle { .. })
-            ));
-        }
-        // Another kind, by changing the handle's bits.
-        let forged = ptr::without_provenance::<NumberHandle>(
-            handle.addr() & !0xe | ((Kind::Atomic as usize) << 1),
-        );
-        assert!(matches!(
-            pin::<Other>(forged, "h"),
-            Err(Failure::StaleHandle { .. })
-        ));
-        end(handle);
-        assert!(matches!(
-            pin::<Number>(handle, "h"),
-            Err(Failure::StaleHandle { argument: "h" })
-        ));
-        assert!(matches!(
-            own::<Number>(handle, "h"),
-            Err(Failure::StaleHandle { argument: "h" })
-        ));
-        // The slot is used again, and the old handle means as little as before.
-        let next = make(8);
-        assert!(pin::<Number>(handle, "h").is_err());
-        end(next);
-    }
-
-    #[test]
-    fn users_exclude_an_owner_and_an_owner_everybody() {
-        let handle = make(1);
-        let (one, two) = (
-            pin::<Number>(handle, "h").unwrap(),
-            pin::<Number>(handle, "h").unwrap(),
-        );
-        assert!(matches!(
-            own::<Number>(handle, "h"),
-            Err(Failure::InUse { .. })
-        ));
-        drop(one);
-        drop(two);
-        let mut owned = own::<Number>(handle, "h").unwrap();
-        assert!(matches!(
-            pin::<Number>(handle, "h"),
-            Err(Failure::InUse { .. })
-        ));
-        assert!(owned.get_mut().is_some());
-        let shared = owned.share();
-        assert!(owned.get_mut().is_none());
-        drop(shared);
-        drop(owned);
-        end(handle);
-    }
-
-    #[test]
-    fn threads_that_make_and_end_handles_never_see_another_s() {
-        thread::scope(|scope| {
-            for thread in 0..4_usize {
-                scope.spawn(move || {
-                    for round in 0..200_usize {
-                        let handles: Vec<_> =
-                            (0..40).map(|n| make(thread * 1000 + round + n)).collect();
-                        for (n, &handle) in handles.iter().enumerate() {
-                            let value = pin::<Number>(handle, "h")
-                                .unwrap()
-                                .0
-                                .load(Ordering::Relaxed);
-                            assert_eq!(value, thread * 1000 + round + n);
-                            end(handle);
-                            assert!(pin::<Number>(handle, "h").is_err());
-                        }
-                    }
-                });
-            }
-        });
     }
 }

@@ -4,7 +4,7 @@
 //! is its guide. Rust programs use the crate `wasm-arena` itself.
 //!
 //! ```text
-//!   C ──▶ exported functions      arenas, budget, memory_calls, atomic, runtimes
+//!   C ──▶ exported functions      arenas_…, memory_…, atomic_…, budget, runtime
 //!             │ pointers: call     numbers: numbers     failures: failure ─▶ error ─▶ status
 //!         handles                  numbers that C takes for pointers; pinned while in use
 //!             │
@@ -29,7 +29,10 @@
 extern crate std;
 
 mod arenas;
+mod arenas_calls;
 mod atomic;
+mod atomic_calls;
+mod atomic_upkeep;
 mod budget;
 mod call;
 mod effective;
@@ -39,6 +42,8 @@ mod general;
 mod handles;
 mod memory;
 mod memory_calls;
+mod memory_contents;
+mod memory_options;
 mod numbers;
 #[cfg(not(any(panic = "unwind", test)))]
 mod panic;
@@ -50,12 +55,16 @@ mod status;
 mod text;
 
 pub use arenas::*;
-pub use atomic::*;
+pub use arenas_calls::*;
+pub use atomic_calls::*;
+pub use atomic_upkeep::*;
 pub use budget::*;
 pub use effective::*;
 pub use error::*;
 pub use general::*;
 pub use memory_calls::*;
+pub use memory_contents::*;
+pub use memory_options::*;
 pub use numbers::*;
 pub use runtime::*;
 pub use statistics::*;

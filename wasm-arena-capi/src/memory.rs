@@ -44,7 +44,25 @@ pub(crate) struct Memory {
 unsafe impl Object for Memory {
     type Opaque = wasm_arena_memory_t;
     const KIND: Kind = Kind::Memory;
+
+    /// Refused while atomic operations have it.
+    fn look(pinned: &Pinned<Self>) -> Result<&Self, Failure> {
+        // Only atomic operations take a further reference, and only while nobody else has pinned
+        // the handle: so a memory that is not lent now stays so while this pin lasts.
+        if pinned.references() == 1 {
+            Ok(pinned)
+        } else {
+            Err(LENT)
+        }
+    }
+
+    /// Refused while atomic operations have it.
+    fn change(owned: &mut Owned<Self>) -> Result<&mut Self, Failure> {
+        owned.get_mut().ok_or(LENT)
+    }
 }
+
+const LENT: Failure = Failure::Lent { argument: "memory" };
 
 /// Does the same with either kind of allocator.
 macro_rules! each {
@@ -221,28 +239,4 @@ impl Memory {
         unsafe { start.copy_from(NonNull::from_ref(source).cast(), source.len()) };
         Ok(())
     }
-}
-
-const LENT: Failure = Failure::Lent { argument: "memory" };
-
-/// The memory of a handle, to look at: refused while atomic operations have it.
-///
-/// # Errors
-/// [`Failure::Lent`].
-pub(crate) fn not_lent(pinned: &Pinned<Memory>) -> Result<&Memory, Failure> {
-    // Only atomic operations take a further reference, and only while nobody else has pinned the
-    // handle: so a memory that is not lent now stays so while this pin lasts.
-    if pinned.references() == 1 {
-        Ok(pinned)
-    } else {
-        Err(LENT)
-    }
-}
-
-/// The memory of a handle, to change: refused while atomic operations have it.
-///
-/// # Errors
-/// [`Failure::Lent`].
-pub(crate) fn not_lent_mut(owned: &mut Owned<Memory>) -> Result<&mut Memory, Failure> {
-    owned.get_mut().ok_or(LENT)
 }

@@ -10,22 +10,28 @@
 //!           Memory     SharedArenaHeap                   Memory     SharedArenaHeap
 //! ```
 
+mod wamr;
+mod wasm3;
+
+pub use wamr::*;
+pub use wasm3::*;
+
 use core::alloc::Layout;
-use core::ffi::{c_uint, c_void};
+use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use arena_heap::{HeapConfig, SharedArenaHeap};
 use os::{Counted, Mutex, OsPages};
-use wasm_arena::{AllocError, ConfigOption, GrowthPolicy, RoomAccess, WASM_PAGE_SIZE};
+use wasm_arena::{AllocError, ConfigOption, GrowthPolicy, RoomAccess};
 
 use crate::arenas::{AnyArenas, wasm_arena_arenas_t};
-use crate::call::{Out, answer};
+use crate::call::{Place, answer, look, make};
 use crate::error::wasm_arena_error_t;
 use crate::failure::Failure;
-use crate::handles::{self, Kind, Object, Pinned};
+use crate::handles::{self, Kind, Object};
 use crate::memory::{Memory, Settings};
-use crate::memory_calls::{settings, wasm_arena_memory_options_t};
+use crate::memory_options::{settings, wasm_arena_memory_options_t};
 use crate::register::{Entry, Register};
 use crate::shared::Shared;
 use crate::status::wasm_arena_status_t;
@@ -216,6 +222,18 @@ impl Runtime {
         }
     }
 
+    fn statistics(&self) -> wasm_arena_runtime_statistics_t {
+        let objects = self.objects.statistics();
+        let memories = self.register.lock().count();
+        wasm_arena_runtime_statistics_t {
+            memories: memories as u64,
+            object_bytes: objects.allocated_bytes() as u64,
+            object_mapped_bytes: objects.mapped_bytes as u64,
+            refusals: self.refusals.load(Ordering::Relaxed) as u64,
+            strays: self.strays.load(Ordering::Relaxed) as u64,
+        }
+    }
+
     /// The answer that C understands; a refusal is kept for who asks why.
     fn answer(&self, result: Result<NonNull<u8>, Failure>) -> *mut c_void {
         match result {
@@ -261,17 +279,13 @@ pub unsafe extern "C" fn wasm_arena_runtime_create(
     error: *mut wasm_arena_error_t,
 ) -> wasm_arena_status_t {
     let work = || {
-        // SAFETY: the caller's promise.
-        let runtime = unsafe { Out::new(runtime, "runtime")? };
         let arenas = handles::pin::<AnyArenas>(arenas, "arenas")?;
         // SAFETY: the caller's promise.
         let settings = unsafe { settings(options)? };
-        let made = Runtime::new(&arenas, settings, reserved)?;
-        runtime.set(handles::insert(Shared::new(made)?)?);
-        Ok(())
+        Runtime::new(&arenas, settings, reserved)
     };
     // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
+    unsafe { make(runtime, error, work) }
 }
 
 /// Ends the memory of a runtime: all of its linear memories and all of its objects, freed by it or
@@ -284,13 +298,9 @@ pub unsafe extern "C" fn wasm_arena_runtime_destroy(
     runtime: *mut wasm_arena_runtime_t,
     error: *mut wasm_arena_error_t,
 ) -> wasm_arena_status_t {
-    let work = || {
-        let owned = handles::own::<Runtime>(runtime, "runtime")?;
-        drop(owned.remove());
-        Ok(())
-    };
+    let work = || handles::own::<Runtime>(runtime, "runtime").map(|owned| drop(owned.remove()));
     // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
+    unsafe { answer(Place::NONE, error, work) }
 }
 
 /// The account of a runtime's memory. No system call.
@@ -303,23 +313,10 @@ pub unsafe extern "C" fn wasm_arena_runtime_statistics(
     statistics: *mut wasm_arena_runtime_statistics_t,
     error: *mut wasm_arena_error_t,
 ) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<Runtime>(runtime, "runtime")?;
-        // SAFETY: the caller's promise.
-        let statistics = unsafe { Out::new(statistics, "statistics")? };
-        let objects = pinned.objects.statistics();
-        let memories = pinned.register.lock().count();
-        statistics.set(wasm_arena_runtime_statistics_t {
-            memories: memories as u64,
-            object_bytes: objects.allocated_bytes() as u64,
-            object_mapped_bytes: objects.mapped_bytes as u64,
-            refusals: pinned.refusals.load(Ordering::Relaxed) as u64,
-            strays: pinned.strays.load(Ordering::Relaxed) as u64,
-        });
-        Ok(())
-    };
+    let place = Place::needed(statistics, "statistics");
+    let work = |runtime: &Runtime| Ok::<_, Failure>(runtime.statistics());
     // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
+    unsafe { look(runtime, place, error, work) }
 }
 
 /// Why a request of the runtime was refused last, in `refusal`: the runtime itself only sees a null
@@ -333,231 +330,11 @@ pub unsafe extern "C" fn wasm_arena_runtime_last_refusal(
     refusal: *mut wasm_arena_error_t,
     error: *mut wasm_arena_error_t,
 ) -> wasm_arena_status_t {
-    let work = || {
-        let pinned = handles::pin::<Runtime>(runtime, "runtime")?;
-        // SAFETY: the caller's promise.
-        let refusal = unsafe { Out::new(refusal, "refusal")? };
-        let last = *pinned.last_refusal.lock();
-        refusal.set(last.map_or(wasm_arena_error_t::EMPTY, |last| (&last).into()));
-        Ok(())
+    let place = Place::needed(refusal, "refusal");
+    let work = |runtime: &Runtime| {
+        let last = *runtime.last_refusal.lock();
+        Ok::<_, Failure>(wasm_arena_error_t::of_last(last.as_ref()))
     };
     // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-/// WAMR's tag for its own objects, `Alloc_For_Runtime`.
-pub const WASM_ARENA_WAMR_FOR_RUNTIME: u32 = 0;
-/// WAMR's tag for linear memories, `Alloc_For_LinearMemory`.
-pub const WASM_ARENA_WAMR_FOR_LINEAR_MEMORY: u32 = 1;
-
-fn of_user_data(user_data: *mut c_void) -> Option<Pinned<Runtime>> {
-    // What is no handle gets nothing; a callback has nobody to tell.
-    handles::pin(user_data.cast_const().cast(), "user_data").ok()
-}
-
-fn bytes(size: c_uint) -> usize {
-    // Of 32 bits, on every processor there is code for.
-    usize::try_from(size).unwrap_or(usize::MAX)
-}
-
-/// For WAMR's `mem_alloc_option.allocator.malloc_func`, built with `WASM_MEM_ALLOC_WITH_USAGE` and
-/// `WASM_MEM_ALLOC_WITH_USER_DATA`. `user_data` is a `wasm_arena_runtime_t`. A linear memory is zero
-/// and lies between guards; null if it is refused.
-///
-/// # Safety
-/// Pointers are as said at the head of this header.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_wamr_malloc(
-    usage: u32,
-    user_data: *mut c_void,
-    size: c_uint,
-) -> *mut c_void {
-    let Some(runtime) = of_user_data(user_data) else {
-        return core::ptr::null_mut();
-    };
-    let size = bytes(size);
-    runtime.answer(match usage {
-        WASM_ARENA_WAMR_FOR_LINEAR_MEMORY => runtime.allocate_memory(size),
-        _ => runtime.allocate_object(size, false),
-    })
-}
-
-/// For WAMR's `realloc_func`, as `wasm_arena_wamr_malloc`. What a linear memory gains is zero. With
-/// `full_size_mapped` the runtime counts on the base staying where it is: the memory then grows in
-/// place or not at all.
-///
-/// # Safety
-/// As C's `realloc`: `block` is null or a live block of this runtime, which is not used by its old
-/// address after success.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_wamr_realloc(
-    usage: u32,
-    full_size_mapped: bool,
-    user_data: *mut c_void,
-    block: *mut c_void,
-    size: c_uint,
-) -> *mut c_void {
-    let Some(runtime) = of_user_data(user_data) else {
-        return core::ptr::null_mut();
-    };
-    let size = bytes(size);
-    let result = match (usage, NonNull::new(block.cast::<u8>())) {
-        (WASM_ARENA_WAMR_FOR_LINEAR_MEMORY, None) => runtime.allocate_memory(size),
-        (WASM_ARENA_WAMR_FOR_LINEAR_MEMORY, Some(block)) => runtime
-            .grow_memory(block.addr().get(), size, full_size_mapped)
-            .unwrap_or_else(|| {
-                runtime.strays.fetch_add(1, Ordering::Relaxed);
-                Err(AllocError::NotAllocated.into())
-            }),
-        (_, None) => runtime.allocate_object(size, false),
-        // SAFETY: the caller's promise.
-        (_, Some(block)) => unsafe { runtime.resize_object(block, size) },
-    };
-    runtime.answer(result)
-}
-
-/// For WAMR's `free_func`, as `wasm_arena_wamr_malloc`. A block that is none is counted and left
-/// alone, as far as it can be told.
-///
-/// # Safety
-/// As C's `free`: `block` is null or a live block of this runtime, which is not used again.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_wamr_free(
-    usage: u32,
-    user_data: *mut c_void,
-    block: *mut c_void,
-) {
-    let (Some(runtime), Some(block)) = (of_user_data(user_data), NonNull::new(block.cast::<u8>()))
-    else {
-        return;
-    };
-    match usage {
-        WASM_ARENA_WAMR_FOR_LINEAR_MEMORY => {
-            if !runtime.free_memory(block.addr().get()) {
-                runtime.strays.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        // SAFETY: the caller's promise.
-        _ => unsafe { runtime.free_object(block) },
-    }
-}
-
-/// The handle that wasm3's functions use.
-static OF_WASM3: AtomicUsize = AtomicUsize::new(0);
-
-/// Blocks from this size on come from arenas, in regions of their own with guards: wasm3's linear
-/// memories (a page and more, with wasm3's header in front) and stacks of that size. wasm3 does not
-/// say what a block is for.
-pub const WASM_ARENA_WASM3_THRESHOLD: usize = 65536;
-const _: () = assert!(WASM_ARENA_WASM3_THRESHOLD == WASM_PAGE_SIZE);
-
-/// Says where wasm3's functions take memory from, for the whole process: wasm3 passes them nothing to
-/// tell by. Call it before wasm3 does anything, and with null after its end.
-///
-/// # Safety
-/// Pointers are as said at the head of this header; no block of another runtime is in use by wasm3.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_wasm3_use(
-    runtime: *mut wasm_arena_runtime_t,
-    error: *mut wasm_arena_error_t,
-) -> wasm_arena_status_t {
-    let work = || {
-        if !runtime.is_null() {
-            handles::pin::<Runtime>(runtime, "runtime")?;
-        }
-        OF_WASM3.store(runtime.addr(), Ordering::Release);
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { answer(error, work) }
-}
-
-fn of_wasm3() -> Option<Pinned<Runtime>> {
-    let handle = core::ptr::without_provenance(OF_WASM3.load(Ordering::Acquire));
-    handles::pin(handle, "runtime").ok()
-}
-
-/// In the place of `calloc` in wasm3: see `wasm_arena_wasm3.h`.
-///
-/// # Safety
-/// None of its own.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_wasm3_calloc(count: usize, size: usize) -> *mut c_void {
-    let Some(runtime) = of_wasm3() else {
-        return core::ptr::null_mut();
-    };
-    runtime.answer(match count.checked_mul(size) {
-        None => Err(AllocError::TooLarge { bytes: u64::MAX }.into()),
-        Some(size) => runtime.allocate_for_wasm3(size),
-    })
-}
-
-/// In the place of `realloc` in wasm3: see `wasm_arena_wasm3.h`. What a block from arenas gains is
-/// zero.
-///
-/// # Safety
-/// As C's `realloc`: `block` is null or a live block of the runtime in use, which is not used by its
-/// old address after success.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_wasm3_realloc(block: *mut c_void, size: usize) -> *mut c_void {
-    let Some(runtime) = of_wasm3() else {
-        return core::ptr::null_mut();
-    };
-    let result = match NonNull::new(block.cast::<u8>()) {
-        None => runtime.allocate_for_wasm3(size),
-        // SAFETY: the caller's promise.
-        Some(block) => unsafe { runtime.resize_for_wasm3(block, size) },
-    };
-    runtime.answer(result)
-}
-
-/// In the place of `free` in wasm3: see `wasm_arena_wasm3.h`.
-///
-/// # Safety
-/// As C's `free`: `block` is null or a live block of the runtime in use, which is not used again.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_arena_wasm3_free(block: *mut c_void) {
-    let (Some(runtime), Some(block)) = (of_wasm3(), NonNull::new(block.cast::<u8>())) else {
-        return;
-    };
-    if !runtime.free_memory(block.addr().get()) {
-        // SAFETY: the caller's promise.
-        unsafe { runtime.free_object(block) };
-    }
-}
-
-impl Runtime {
-    fn allocate_for_wasm3(&self, size: usize) -> Result<NonNull<u8>, Failure> {
-        if size >= WASM_ARENA_WASM3_THRESHOLD {
-            self.allocate_memory(size)
-        } else {
-            self.allocate_object(size, true)
-        }
-    }
-
-    /// # Safety
-    /// As C's `realloc`.
-    unsafe fn resize_for_wasm3(
-        &self,
-        block: NonNull<u8>,
-        size: usize,
-    ) -> Result<NonNull<u8>, Failure> {
-        if let Some(grown) = self.grow_memory(block.addr().get(), size, false) {
-            return grown;
-        }
-        if size < WASM_ARENA_WASM3_THRESHOLD {
-            // SAFETY: the caller's promise.
-            return unsafe { self.resize_object(block, size) };
-        }
-        // SAFETY: the caller's promise; the heap sees whether it is a block of its own.
-        let usable = unsafe { self.objects.usable_size(block)? };
-        let memory = self.allocate_memory(size)?;
-        let kept = usable.min(size);
-        // SAFETY: both blocks are live, at least `kept` long, and share no byte; the bytes of an
-        // object that the runtime never wrote are copied as they are.
-        unsafe { memory.copy_from_nonoverlapping(block, kept) };
-        // SAFETY: the caller's promise: the old address is not used again.
-        unsafe { self.free_object(block) };
-        Ok(memory)
-    }
+    unsafe { look(runtime, place, error, work) }
 }

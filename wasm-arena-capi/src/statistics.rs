@@ -237,9 +237,7 @@ impl wasm_arena_scrub_t {
             blocks_repaired: of.blocks_repaired as u64,
             blocks_damaged: of.blocks_damaged as u64,
             completed_pass: u64::from(of.completed_pass),
-            first_damage: of.first_damage.map_or(wasm_arena_error_t::EMPTY, |damage| {
-                (&Failure::Integrity(damage)).into()
-            }),
+            first_damage: wasm_arena_error_t::of_last(of.first_damage.map(Failure::from).as_ref()),
         }
     }
 }

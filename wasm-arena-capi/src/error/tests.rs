@@ -1,14 +1,16 @@
 //! Every error of the library has a status, with its numbers and its text.
 
+use super::of_contents::record_number;
+use super::of_memory::{of_the_system, resource_number};
 use super::*;
-use arena_heap::BandConfig;
-use os::{Errno, OsCall};
+use arena_heap::{BandConfig, ConfigError, HeapError};
+use os::{Errno, OsCall, OsError, Reason, Resource};
 use std::collections::BTreeSet;
 use std::format;
 use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
-use wasm_arena::VerificationLevel;
+use wasm_arena::{AllocError, BookkeepingRecord, ConfigOption, IntegrityError, VerificationLevel};
 
 const OS: OsError = OsError {
     call: OsCall::Commit,
