@@ -11,7 +11,7 @@ struct Program {
     groups: &'static [&'static str],
 }
 
-const PROGRAMS: [Program; 3] = [
+const PROGRAMS: &[Program] = &[
     Program {
         name: "bench-instructions",
         feature: "instructions",

@@ -22,7 +22,7 @@ struct Step {
 
 /// In this order, so that what is quick and fails often comes first, and that what is built for one
 /// step serves the next.
-const STEPS: [Step; 24] = [
+const STEPS: &[Step] = &[
     Step {
         name: "format",
         protects: "one layout for all code",
@@ -46,7 +46,7 @@ const STEPS: [Step; 24] = [
     Step {
         name: "clippy-libraries",
         protects: "the lints, with no feature that another crate would turn on",
-        run: || clippy(&[&LIBRARIES[..], &["--no-default-features"]].concat()),
+        run: || clippy(&[LIBRARIES, &["--no-default-features"]].concat()),
     },
     Step {
         name: "docs",
@@ -150,7 +150,7 @@ const STEPS: [Step; 24] = [
     },
 ];
 
-const LIBRARIES: [&str; 6] = [
+const LIBRARIES: &[&str] = &[
     "-p",
     "wasm-arena-os",
     "-p",
@@ -165,7 +165,7 @@ const MAIN_COMMAND: &str =
     "cargo run --release -p wasm-arena-cli -- run examples/guests/word-index.wasm";
 
 /// Packages that are no part of the workspace.
-const APART: [&str; 6] = [
+const APART: &[&str] = &[
     "conformance/qnx/Cargo.toml",
     "conformance/qnx-engine/Cargo.toml",
     "conformance/qnx-wasmi/Cargo.toml",
@@ -180,7 +180,7 @@ const APART: [&str; 6] = [
 /// A step failed, or a word is no step.
 pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
     if words == ["--list"] {
-        for step in &STEPS {
+        for step in STEPS {
             println!("{:<20} {}", step.name, step.protects);
         }
         return Ok(());

@@ -11,7 +11,7 @@ use crate::{command, place};
 use expression::Expression;
 
 /// Licences that ask for no more than to be named, with the exceptions that only give more.
-const ALLOWED: [&str; 15] = [
+const ALLOWED: &[&str] = &[
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -30,7 +30,7 @@ const ALLOWED: [&str; 15] = [
 ];
 
 /// Every package there is in the project, ours and others'.
-const MANIFESTS: [&str; 6] = [
+const MANIFESTS: &[&str] = &[
     "Cargo.toml",
     "conformance/qnx/Cargo.toml",
     "conformance/qnx-engine/Cargo.toml",

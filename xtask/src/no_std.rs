@@ -9,7 +9,7 @@
 use crate::probe::{self, Kind};
 use crate::symbols::{self, Symbols};
 
-const TARGETS: [&str; 3] = [
+const TARGETS: &[&str] = &[
     "x86_64-unknown-none",
     "thumbv7em-none-eabi",
     "riscv32imac-unknown-none-elf",
@@ -31,7 +31,7 @@ pub(crate) fn run() -> Result<(), String> {
             _ => return Err(format!("{target}: the check does not notice malloc")),
         }
     }
-    let clean = probe::build(&TARGETS, Kind::Clean)?;
+    let clean = probe::build(TARGETS, Kind::Clean)?;
     for (target, archive) in TARGETS.iter().zip(&clean) {
         symbols::check(target, &Symbols::of(archive)?, &[])?;
     }

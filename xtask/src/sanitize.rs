@@ -6,7 +6,7 @@
 use crate::{capi, command, place};
 
 /// Tests that cannot pass under the sanitizer, and why.
-const EXCLUDED: [(&str, &str); 8] = [
+const EXCLUDED: &[(&str, &str)] = &[
     (
         "a_discarded_locked_page_stays_in_memory",
         "the sanitizer turns mlock into nothing, so no page is ever locked",

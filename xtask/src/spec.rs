@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::tasks::Failure;
 use crate::{command, place};
 
-const OPTIONS: [&str; 3] = ["--files", "--memories", "--threads"];
+const OPTIONS: &[&str] = &["--files", "--memories", "--threads"];
 
 /// Passes the words on to the program, after a look at them: building it takes minutes.
 ///

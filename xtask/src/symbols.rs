@@ -8,12 +8,12 @@ use crate::command;
 
 /// What a compiler, or Rust's `core`, may call without being asked: copying, filling, comparing and
 /// measuring memory.
-const COMPILER_NEEDS: [&str; 7] = [
+const COMPILER_NEEDS: &[&str] = &[
     "memcpy", "memmove", "memset", "memclr", "memcmp", "bcmp", "strlen",
 ];
 
 /// Names that give memory away, and take it back.
-const ALLOCATORS: [&str; 20] = [
+const ALLOCATORS: &[&str] = &[
     "malloc",
     "calloc",
     "realloc",
@@ -37,7 +37,7 @@ const ALLOCATORS: [&str; 20] = [
 ];
 
 /// Parts of names by which Rust's own allocator is reached; mangling puts more around them.
-const RUST_ALLOCATORS: [&str; 8] = [
+const RUST_ALLOCATORS: &[&str] = &[
     "__rust_alloc",
     "__rust_dealloc",
     "__rust_realloc",

@@ -30,7 +30,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 15] = [
+const TASKS: &[Task] = &[
     Task {
         name: "ci",
         arguments: "[STEP...]",
@@ -155,7 +155,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
 
 fn help_text() -> String {
     let mut text = String::from("usage: cargo xtask TASK\n\n");
-    for task in &TASKS {
+    for task in TASKS {
         let words = format!("{} {}", task.name, task.arguments);
         text += &format!("  {words:<32} {}\n", task.help);
     }
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn every_task_is_in_the_help_and_has_one_name() {
         let help = help_text();
-        for task in &TASKS {
+        for task in TASKS {
             assert!(help.contains(&format!("\n  {} ", task.name)));
             assert_eq!(TASKS.iter().filter(|t| t.name == task.name).count(), 1);
         }

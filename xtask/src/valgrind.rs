@@ -21,7 +21,7 @@ struct Choice {
 
 const LONG: &str = "it takes minutes";
 
-const CHOICES: [Choice; 8] = [
+const CHOICES: &[Choice] = &[
     Choice {
         package: "arena-heap",
         program: "arena_heap",
@@ -76,7 +76,7 @@ const CHOICES: [Choice; 8] = [
 /// A test fails, or memcheck found an error or a leak.
 pub(crate) fn run() -> Result<(), String> {
     let programs = build()?;
-    for choice in &CHOICES {
+    for choice in CHOICES {
         let program = programs
             .get(&(choice.package.to_owned(), choice.program.to_owned()))
             .ok_or_else(|| format!("{} has no test program {}", choice.package, choice.program))?;

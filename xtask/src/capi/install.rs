@@ -8,7 +8,7 @@ use crate::symbols::Symbols;
 use crate::{command, place};
 
 /// What the libraries may need from the C library on Linux, beyond what compilers use by themselves.
-const SYSTEM: [&str; 19] = [
+const SYSTEM: &[&str] = &[
     "__errno_location",
     "abort",
     "close",
@@ -123,7 +123,7 @@ pub(super) fn seal(archive: &Path, sealed: &Path, tools: &str) -> Result<(), Str
 /// The archive needs the C library alone, and no allocator of it.
 fn check(archive: &Path) -> Result<(), String> {
     let symbols = Symbols::of(archive)?;
-    crate::symbols::check("the static library", &symbols, &SYSTEM)?;
+    crate::symbols::check("the static library", &symbols, SYSTEM)?;
     let shown = shown(archive, &["--extern-only", "--defined-only"])?;
     shown_is_interface("the static library", &shown)
 }

@@ -8,10 +8,10 @@ use std::process::Command;
 
 use crate::{command, place};
 
-pub(super) const C_FLAGS: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-pedantic"];
+pub(super) const C_FLAGS: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic"];
 
 /// Programs that take nothing but the header. `cargo test` runs them too.
-const PROGRAMS: [&str; 5] = ["life", "misuse", "atomic", "threads", "runtime"];
+const PROGRAMS: &[&str] = &["life", "misuse", "atomic", "threads", "runtime"];
 
 pub(super) fn compiler() -> OsString {
     std::env::var_os("CC").unwrap_or_else(|| "cc".into())
@@ -102,7 +102,7 @@ pub(crate) fn run_sanitized() -> Result<(), String> {
 }
 
 /// What a static library with Rust's own library in it needs from the system.
-const SYSTEM_LIBRARIES: [&str; 4] = ["-lgcc_s", "-lpthread", "-ldl", "-lm"];
+const SYSTEM_LIBRARIES: &[&str] = &["-lgcc_s", "-lpthread", "-ldl", "-lm"];
 
 /// Runs the programs under memcheck, with the library as it is installed.
 ///
