@@ -410,8 +410,10 @@ typedef struct wasm_arena_error_t {
 typedef struct wasm_arena_arenas_statistics_t {
     // Memories alive.
     uint64_t live_memories;
-    // Memories allocated so far.
+    // Memories allocated so far, without those that were refused.
     uint64_t memories_allocated;
+    // Memories that were refused: by a limit, a budget, a seal, a check or the operating system.
+    uint64_t refused_allocations;
     // Bytes of address space held, for live and kept regions.
     uint64_t reserved_bytes;
     // The most there ever were of these.

@@ -17,8 +17,10 @@ pub const WASM_ARENA_NO_MAXIMUM: u32 = 0xffff_ffff;
 pub struct wasm_arena_arenas_statistics_t {
     /// Memories alive.
     pub live_memories: u64,
-    /// Memories allocated so far.
+    /// Memories allocated so far, without those that were refused.
     pub memories_allocated: u64,
+    /// Memories that were refused: by a limit, a budget, a seal, a check or the operating system.
+    pub refused_allocations: u64,
     /// Bytes of address space held, for live and kept regions.
     pub reserved_bytes: u64,
     /// The most there ever were of these.
@@ -159,7 +161,7 @@ pub struct wasm_arena_address_t {
     pub offset: u64,
 }
 
-const _: () = assert!(size_of::<wasm_arena_arenas_statistics_t>() == 136);
+const _: () = assert!(size_of::<wasm_arena_arenas_statistics_t>() == 144);
 const _: () = assert!(size_of::<wasm_arena_memory_statistics_t>() == 112);
 const _: () = assert!(size_of::<wasm_arena_atomic_statistics_t>() == 96);
 const _: () = assert!(size_of::<wasm_arena_scrub_t>() == 32 + size_of::<wasm_arena_error_t>());
@@ -170,6 +172,7 @@ impl wasm_arena_arenas_statistics_t {
         Self {
             live_memories: of.live_memories as u64,
             memories_allocated: of.memories_allocated as u64,
+            refused_allocations: of.refused_allocations as u64,
             reserved_bytes: of.reserved_bytes as u64,
             peak_reserved_bytes: of.peak_reserved_bytes as u64,
             accessible_bytes: of.accessible_bytes as u64,

@@ -66,7 +66,7 @@ struct State {
 }
 
 impl State {
-    /// A number for a new memory.
+    /// A number for a new memory, which is counted.
     const fn number_memory(&mut self) -> MemoryId {
         let id = self.next_id;
         self.next_id = id.next();
@@ -329,6 +329,7 @@ impl<S: ArenaSystem> Arenas<S> {
 const ZERO_COUNTS: ArenasStatistics = ArenasStatistics {
     live_memories: 0,
     memories_allocated: 0,
+    refused_allocations: 0,
     reserved_bytes: 0,
     peak_reserved_bytes: 0,
     accessible_bytes: 0,

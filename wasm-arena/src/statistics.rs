@@ -47,8 +47,11 @@ pub struct MemoryStatistics {
 pub struct ArenasStatistics {
     /// Memories alive.
     pub live_memories: usize,
-    /// Memories allocated so far.
+    /// Memories allocated so far, without those that were refused.
     pub memories_allocated: usize,
+    /// Memories that were refused: by a limit, a budget, a seal, a check or the operating system.
+    /// Requests that contradict themselves are not counted.
+    pub refused_allocations: usize,
     /// Bytes of address space held, for live and kept regions.
     pub reserved_bytes: usize,
     /// The most there ever were of these.

@@ -9,7 +9,7 @@ use crate::support::{
 };
 use crate::{Case, Subject, Verdict};
 
-pub(super) fn cases<P: Subject>() -> [Case<P>; 7] {
+pub(super) fn cases<P: Subject>() -> [Case<P>; 8] {
     [
         case!(
             a_budget_is_charged_and_given_back_exactly,
@@ -26,6 +26,7 @@ pub(super) fn cases<P: Subject>() -> [Case<P>; 7] {
             arenas_count_their_memories,
             "live, allocated, hits and misses"
         ),
+        case!(refused_memories_are_counted_apart, "by a budget, by a seal"),
         case!(
             accounts_return_to_where_they_were,
             "bytes reserved and accessible"
@@ -188,6 +189,44 @@ fn arenas_count_their_memories<P: Subject>(subject: &P) -> Verdict {
     ensure_eq!(statistics.memories_allocated, 3, "three were made");
     ensure_eq!(statistics.cache_hits, 1, "one from a kept region");
     ensure_eq!(statistics.cache_misses, 2, "two from fresh ones");
+    Ok(())
+}
+
+fn refused_memories_are_counted_apart<P: Subject>(subject: &P) -> Verdict {
+    static BUDGET: MemoryBudget = MemoryBudget::new("one page", PAGE);
+    let builder = builder(subject);
+    let arenas = builder.build_arenas_over(subject.system())?;
+    let mut memory = builder.clone().build_in(&arenas)?;
+    let mut poor = builder.clone().with_budget(&BUDGET).build_in(&arenas)?;
+    let counts = || {
+        let statistics = arenas.statistics();
+        (
+            statistics.memories_allocated,
+            statistics.refused_allocations,
+            statistics.live_memories,
+        )
+    };
+    ensure!(poor.allocate(2, None).is_err(), "more than the budget has");
+    ensure!(
+        counts() == (0, 1, 0),
+        "refused before the arenas were asked"
+    );
+    arenas.seal();
+    ensure_refused!(
+        memory.allocate(1, None),
+        AllocError::Sealed { .. },
+        "nothing is kept yet"
+    );
+    ensure!(counts() == (0, 2, 0), "refused by the arenas");
+    arenas.unseal();
+    memory.allocate(1, None)?;
+    ensure!(counts() == (1, 2, 1), "one was made");
+    ensure_refused!(
+        memory.allocate(1, None),
+        AllocError::AlreadyAllocated { .. },
+        "a second one"
+    );
+    ensure!(counts() == (1, 2, 1), "a mistake is no refusal");
     Ok(())
 }
 

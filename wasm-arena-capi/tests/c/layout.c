@@ -16,7 +16,7 @@ SIZE(wasm_arena_value_t, 64);
 SIZE(wasm_arena_effective_option_t, 624);
 OFFSET(wasm_arena_effective_option_t, asked, 16);
 OFFSET(wasm_arena_effective_option_t, text, 368);
-SIZE(wasm_arena_arenas_statistics_t, 136);
+SIZE(wasm_arena_arenas_statistics_t, 144);
 SIZE(wasm_arena_memory_statistics_t, 112);
 SIZE(wasm_arena_atomic_statistics_t, 96);
 SIZE(wasm_arena_scrub_t, 32 + sizeof(struct wasm_arena_error_t));

@@ -10,8 +10,8 @@ use crate::arenas::HeldRegion;
 use crate::options::{GuardSize, RoomAccess};
 use crate::protection_map::ProtectionMap;
 use crate::{
-    AllocError, ArenaSystem, ArenasRef, MemoryId, MemoryStatistics, RegionLayout, RegionRequest,
-    VerificationLevel,
+    AllocError, ArenaSystem, ArenasRef, BudgetCharge, MemoryId, MemoryStatistics, RegionLayout,
+    RegionRequest, VerificationLevel,
 };
 
 impl<R: ArenasRef> Allocator<R> {
@@ -74,27 +74,10 @@ impl<R: ArenasRef> Allocator<R> {
         maximum: Option<usize>,
         capacity: usize,
     ) -> Result<(NonNull<u8>, usize), AllocError> {
-        let layout = self.layout(initial, capacity)?;
-        self.statistics = MemoryStatistics {
-            initial_bytes: initial,
-            maximum_bytes: maximum,
-            guard_before_bytes: layout.guard_before(),
-            guard_after_bytes: layout.guard_after(),
-            ..MemoryStatistics::default()
-        };
-        let budget = self.options.budget.as_ref();
-        let charge = budget
-            .map(|budget| budget.charge(self.cost(initial, capacity)))
-            .transpose()?;
-        let (id, mut held) = self.acquire(None, layout)?;
-        if let Err(error) = self.prepare(&mut held, 0, 0, initial) {
-            self.give_back(
-                held,
-                initial,
-                &ProtectionMap::new(self.options.data_protection),
-            );
-            return Err(error);
-        }
+        let planned = self.plan_region(initial, maximum, capacity);
+        let (layout, charge) = planned.inspect_err(|_| self.arenas().count_refusal(false))?;
+        let acquired = self.acquire_prepared(layout, initial);
+        let (id, held) = acquired.inspect_err(|_| self.arenas().count_refusal(true))?;
         let live = Live {
             id,
             books: Books::new(held.region().base().addr().get(), initial, maximum),
@@ -112,8 +95,48 @@ impl<R: ArenasRef> Allocator<R> {
         Ok((base, initial))
     }
 
-    /// A region from the arenas, for a new memory or for the one named; taken out of use instead, if the level has it checked and it is
-    /// damaged.
+    /// What can be settled without the arenas: the layout, and who pays.
+    fn plan_region(
+        &mut self,
+        initial: usize,
+        maximum: Option<usize>,
+        capacity: usize,
+    ) -> Result<(RegionLayout, Option<BudgetCharge>), AllocError> {
+        let layout = self.layout(initial, capacity)?;
+        self.statistics = MemoryStatistics {
+            initial_bytes: initial,
+            maximum_bytes: maximum,
+            guard_before_bytes: layout.guard_before(),
+            guard_after_bytes: layout.guard_after(),
+            ..MemoryStatistics::default()
+        };
+        let budget = self.options.budget.as_ref();
+        let charge = budget
+            .map(|budget| budget.charge(self.cost(initial, capacity)))
+            .transpose()?;
+        Ok((layout, charge))
+    }
+
+    /// A region for a new memory, as the options want it.
+    fn acquire_prepared(
+        &self,
+        layout: RegionLayout,
+        initial: usize,
+    ) -> Result<(MemoryId, HeldRegion), AllocError> {
+        let (id, mut held) = self.acquire(None, layout)?;
+        if let Err(error) = self.prepare(&mut held, 0, 0, initial) {
+            self.give_back(
+                held,
+                initial,
+                &ProtectionMap::new(self.options.data_protection),
+            );
+            return Err(error);
+        }
+        Ok((id, held))
+    }
+
+    /// A region from the arenas, for a new memory or for the one named; taken out of use instead, if
+    /// the level has it checked and it is damaged.
     pub(super) fn acquire(
         &self,
         id: Option<MemoryId>,

@@ -22,7 +22,8 @@ use crate::{AllocError, ArenaSystem, Region, RegionLayout};
 
 impl<S: ArenaSystem> Arenas<S> {
     /// A region of this layout: data readable, writable, zero. For the memory `id`, or for a new one,
-    /// which gets a number even if this fails.
+    /// which gets a number and is counted even if this fails: see
+    /// [`count_refusal`](Self::count_refusal).
     pub(crate) fn acquire(
         &self,
         id: Option<MemoryId>,
@@ -53,6 +54,16 @@ impl<S: ArenaSystem> Arenas<S> {
             None => self.acquire_fresh(id, layout, locked)?,
         };
         Ok((id, held))
+    }
+
+    /// Counts a new memory that was refused. If it has its number, it was counted as allocated; that
+    /// is undone here, so that allocating takes the lock once.
+    pub(crate) fn count_refusal(&self, has_number: bool) {
+        let counts = &mut self.state.lock().counts;
+        counts.refused_allocations += 1;
+        if has_number {
+            counts.memories_allocated -= 1;
+        }
     }
 
     fn acquire_fresh(
