@@ -175,9 +175,10 @@ pub(crate) struct ArenaList {
     /// Arenas in the second list, and their bytes.
     pub(crate) cached_count: usize,
     pub(crate) cached_bytes: usize,
-    /// Every arena there ever was lies within these addresses.
+    /// Every block there ever was begins within `span` bytes from `lowest` on, and the headers behind
+    /// them do.
     lowest: usize,
-    highest: usize,
+    span: usize,
 }
 
 impl ArenaList {
@@ -190,8 +191,8 @@ impl ArenaList {
             bytes: 0,
             cached_count: 0,
             cached_bytes: 0,
-            lowest: usize::MAX,
-            highest: 0,
+            lowest: 0,
+            span: 0,
         }
     }
 
@@ -207,10 +208,11 @@ impl ArenaList {
         self.oldest_cached
     }
 
-    /// Whether `address` may be inside an arena; certainly not if false. Constant time.
+    /// Whether a block, or the header behind one, may begin at `address`; certainly not if false.
+    /// Constant time.
     #[inline]
     pub(crate) fn may_contain(&self, address: usize) -> bool {
-        self.lowest < address && address < self.highest
+        address.wrapping_sub(self.lowest) < self.span
     }
 
     pub(crate) fn add(&mut self, arena: Arena) {
@@ -225,8 +227,13 @@ impl ArenaList {
         let length = arena.length();
         self.count += 1;
         self.bytes += length;
-        self.lowest = self.lowest.min(arena.address());
-        self.highest = self.highest.max(arena.address() + length);
+        let (first, end) = (arena.address() + ARENA_OVERHEAD, arena.address() + length);
+        if self.span == 0 {
+            self.lowest = first;
+        }
+        let highest = end.max(self.lowest + self.span);
+        self.lowest = self.lowest.min(first);
+        self.span = highest - self.lowest;
     }
 
     /// The arena's own header is left as it is: if it cannot be unmapped, [`add`](Self::add) puts

@@ -13,9 +13,10 @@ use crate::layout::GRANULE;
 use crate::pool::Pool;
 use crate::{BandConfig, FreeOrder};
 
-const TABLE: usize = BandConfig::MAX_BLOCK_SIZE as usize / GRANULE + 1;
+/// As many entries as a byte can tell apart, so that no index needs a check.
+const TABLE: usize = 1 << u8::BITS;
 
-const NO_BAND: u8 = u8::MAX;
+const _: () = assert!(BandConfig::MAX_BLOCK_SIZE as usize / GRANULE <= TABLE);
 
 /// A list of pools with both ends known.
 #[derive(Clone, Copy)]
@@ -77,7 +78,9 @@ impl PoolList {
 pub(crate) struct Bands {
     /// Bytes of the aligned window a pool lies in.
     pub(crate) window: usize,
-    /// The band of a size, by its number of granules, rounded up; [`NO_BAND`] above the largest.
+    /// The largest size that a band serves; none if there is no band.
+    largest: Option<u16>,
+    /// The band of a size up to that, by its number of granules, rounded up, less one.
     table: [u8; TABLE],
     strides: [u16; BandConfig::MAX_BANDS],
     count: usize,
@@ -89,7 +92,8 @@ impl Bands {
     pub(crate) const fn new(config: &BandConfig) -> Self {
         let mut bands = Self {
             window: config.pool_window(),
-            table: [NO_BAND; TABLE],
+            largest: None,
+            table: [0; TABLE],
             strides: [0; BandConfig::MAX_BANDS],
             count: config.count(),
             available: [PoolList::EMPTY; BandConfig::MAX_BANDS],
@@ -100,7 +104,8 @@ impl Bands {
         while band < bands.count {
             let stride = config.band(band).block_size;
             bands.strides[band] = stride;
-            while granules * GRANULE <= stride as usize {
+            bands.largest = Some(stride);
+            while granules * GRANULE < stride as usize {
                 #[allow(clippy::cast_possible_truncation, reason = "at most 16 bands")]
                 let number = band as u8;
                 bands.table[granules] = number;
@@ -114,8 +119,11 @@ impl Bands {
     /// The band that serves requests of `size` bytes, if one does. Constant time.
     #[inline]
     pub(crate) fn band_for(&self, size: usize) -> Option<usize> {
-        let band = usize::from(*self.table.get(size.div_ceil(GRANULE))?);
-        (band < BandConfig::MAX_BANDS).then_some(band)
+        if size > usize::from(self.largest?) {
+            return None;
+        }
+        let granules = size.saturating_sub(1) / GRANULE % TABLE;
+        Some(usize::from(self.table[granules]) % BandConfig::MAX_BANDS)
     }
 
     /// Usable bytes of the blocks of each band.

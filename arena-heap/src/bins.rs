@@ -5,131 +5,175 @@
 //!              │
 //!   columns  0 0 1 0 1 …           for each row: a bit for each class that has a block
 //!                │
-//!   heads        ▼
-//!               block ⇄ block ⇄ block ⇄ (around)      oldest first
+//!   bins         ▼
+//!            ┌─ bin ─────────────────────────┐
+//!            ▼ next                          ▼ previous
+//!          block ⇄ block ⇄ block ⇄ … ⇄ block          oldest first; links beyond the ends are none
 //! ```
 //!
-//! Every operation is constant time: no list is ever walked.
+//! Every operation is constant time: no list is ever walked. What a program frees and takes next is
+//! anybody's guess, the processor's too, so there is no branch on it: a link that is none stands for
+//! the bin itself, which has its two ends where a block has its two links, and what is to be removed
+//! only if it is there is replaced by the bin of class 0, which no block is small enough for. A few
+//! instructions for nothing cost less than one wrong guess.
 //!
-//! Invariants: (1) a head is set exactly if its column bit is, and a row bit exactly if one of the
-//! row's columns is; (2) every list is a ring of free blocks of one class; (3) a block is in at
-//! most one list.
+//! Invariants: (1) a bin has ends exactly if its column bit is set, and a row bit is set exactly if
+//! one of the row's columns is, but for class 0, which is empty; (2) every list has free blocks of
+//! one class; (3) a block is in at most one list.
+
+use core::hint::select_unpredictable;
 
 use crate::FreeOrder;
-use crate::block::Block;
+use crate::block::{Block, Links};
+use crate::layout::MIN_BLOCK;
 use crate::size_class::{CLASSES, COLUMNS, ROWS, class_of};
+
+/// One word of column bits for each row there could be, so that no index needs a check.
+const MOST_ROWS: usize = usize::BITS as usize;
+
+/// The class that is always empty.
+const NOBODY: usize = 0;
+
+const _: () = assert!(class_of(MIN_BLOCK) > NOBODY && class_of(0) == NOBODY && ROWS <= MOST_ROWS);
 
 pub(crate) struct Bins {
     rows: usize,
-    columns: [u32; ROWS],
-    heads: [Option<Block>; CLASSES],
+    columns: [u32; MOST_ROWS],
+    bins: [Links; CLASSES],
 }
 
 impl Bins {
     pub(crate) const fn new() -> Self {
         Self {
             rows: 0,
-            columns: [0; ROWS],
-            heads: [None; CLASSES],
+            columns: [0; MOST_ROWS],
+            bins: [Links::NONE; CLASSES],
         }
     }
 
     /// Puts a free block of `size` bytes into its bin.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&mut self, block: Block, size: usize, order: FreeOrder) {
         let class = class_of(size);
-        match self.heads[class] {
-            None => {
-                block.set_next(block);
-                block.set_previous(block);
-                self.heads[class] = Some(block);
-                self.columns[class / COLUMNS] |= 1 << (class % COLUMNS);
-                self.rows |= 1 << (class / COLUMNS);
+        let bin = &raw mut self.bins[class];
+        let links = block.links();
+        match order {
+            FreeOrder::Fifo => {
+                // SAFETY: a bin of ours.
+                let last = unsafe { (*bin).previous };
+                // SAFETY: the links of a free block, which nobody else has.
+                unsafe {
+                    links.write(Links {
+                        next: None,
+                        previous: last,
+                    });
+                };
+                // SAFETY: a block of this bin, by invariant (2), or the bin.
+                unsafe { (*links_or(last, bin)).next = Some(block) };
+                // SAFETY: a bin of ours.
+                unsafe { (*bin).previous = Some(block) };
             }
-            Some(head) => {
-                let tail = head.previous();
-                block.set_next(head);
-                block.set_previous(tail);
-                tail.set_next(block);
-                head.set_previous(block);
-                if matches!(order, FreeOrder::Lifo) {
-                    self.heads[class] = Some(block);
-                }
+            FreeOrder::Lifo => {
+                // SAFETY: a bin of ours.
+                let first = unsafe { (*bin).next };
+                // SAFETY: the links of a free block, which nobody else has.
+                unsafe {
+                    links.write(Links {
+                        next: first,
+                        previous: None,
+                    });
+                };
+                // SAFETY: a block of this bin, by invariant (2), or the bin.
+                unsafe { (*links_or(first, bin)).previous = Some(block) };
+                // SAFETY: a bin of ours.
+                unsafe { (*bin).next = Some(block) };
             }
         }
+        let row = class / COLUMNS % MOST_ROWS;
+        self.columns[row] |= 1 << (class % COLUMNS);
+        self.rows |= 1 << row;
     }
 
     /// Takes a free block of `size` bytes out of its bin.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, block: Block, size: usize) {
-        self.remove_from(block, class_of(size));
+        let class = class_of(size);
+        let bin = &raw mut self.bins[class];
+        // SAFETY: the links of a block in a bin.
+        let Links { next, previous } = unsafe { block.links().read() };
+        // SAFETY: a block of this bin, by invariant (2), or the bin.
+        unsafe { (*links_or(next, bin)).previous = previous };
+        // SAFETY: as above.
+        unsafe { (*links_or(previous, bin)).next = next };
+        self.note(class, next.is_none() & previous.is_none());
     }
 
-    /// Takes a free block out of its bin, whose class is known.
-    #[inline]
-    pub(crate) fn remove_from(&mut self, block: Block, class: usize) {
-        let next = block.next();
-        if next == block {
-            self.heads[class] = None;
-            let columns = &mut self.columns[class / COLUMNS];
-            *columns &= !(1 << (class % COLUMNS));
-            if *columns == 0 {
-                self.rows &= !(1 << (class / COLUMNS));
-            }
-            return;
-        }
-        let previous = block.previous();
-        previous.set_next(next);
-        next.set_previous(previous);
-        if self.heads[class] == Some(block) {
-            self.heads[class] = Some(next);
+    /// Takes the block that is used next out of the bin of `class`, if it has one.
+    #[inline(always)]
+    fn take_first(&mut self, class: usize) -> Option<Block> {
+        let bin = &raw mut self.bins[class];
+        // SAFETY: a bin of ours.
+        let first = unsafe { (*bin).next }?;
+        // SAFETY: a block of this bin, by invariant (2).
+        let next = unsafe { (*first.links().as_ptr()).next };
+        // SAFETY: a bin of ours.
+        unsafe { (*bin).next = next };
+        // SAFETY: a block of this bin, by invariant (2), or the bin.
+        unsafe { (*links_or(next, bin)).previous = None };
+        self.note(class, next.is_none());
+        Some(first)
+    }
+
+    /// Keeps invariant (1) after a removal.
+    #[inline(always)]
+    fn note(&mut self, class: usize, empty: bool) {
+        let row = class / COLUMNS % MOST_ROWS;
+        let columns = self.columns[row] & !(u32::from(empty) << (class % COLUMNS));
+        self.columns[row] = columns;
+        if columns == 0 {
+            self.rows &= !(1 << row);
         }
     }
 
     /// The block of a class that is used next.
     #[inline]
     pub(crate) fn head(&self, class: usize) -> Option<Block> {
-        self.heads[class]
+        self.bins[class].next
     }
 
     /// The least class that has a block and is not below `class`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn first_from(&self, class: usize) -> Option<usize> {
-        let row = class / COLUMNS;
-        if row >= ROWS {
-            return None;
-        }
+        let row = class / COLUMNS % MOST_ROWS;
         let columns = self.columns[row] & (u32::MAX << (class % COLUMNS));
-        if columns != 0 {
-            return Some(row * COLUMNS + columns.trailing_zeros() as usize);
-        }
         // Two shifts: one of all the bits would overflow for the last row.
         let rows = self.rows & (usize::MAX << row << 1);
-        if rows == 0 {
+        if columns == 0 && rows == 0 {
             return None;
         }
-        let row = rows.trailing_zeros() as usize;
-        Some(row * COLUMNS + self.columns[row].trailing_zeros() as usize)
+        let above = rows.trailing_zeros() as usize % MOST_ROWS;
+        let row = select_unpredictable(columns != 0, row, above);
+        let columns = select_unpredictable(columns != 0, columns, self.columns[above]);
+        Some(row * COLUMNS + columns.trailing_zeros() as usize)
     }
 
-    /// The block that is used next of the least class from `class` on that has one, and its class.
-    #[inline]
-    pub(crate) fn find_from(&self, class: usize) -> Option<(Block, usize)> {
+    /// Takes the block that is used next out of the least class from `class` on that has one.
+    #[inline(always)]
+    pub(crate) fn take_from(&mut self, class: usize) -> Option<Block> {
         let class = self.first_from(class)?;
-        Some((self.heads[class]?, class))
+        self.take_first(class)
     }
 
-    /// A block of at least `size` bytes, still in its bin, and its class: the head of the class of
-    /// `size` if it is large enough, else the head of the next class that has one, where every
-    /// block is.
-    pub(crate) fn find(&self, size: usize) -> Option<(Block, usize)> {
+    /// A block of at least `size` bytes, still in its bin: the head of the class of `size` if it is
+    /// large enough, else the head of the next class that has one, where every block is.
+    pub(crate) fn find(&self, size: usize) -> Option<Block> {
         let class = class_of(size);
-        if let Some(head) = self.heads[class]
+        if let Some(head) = self.head(class)
             && head.header().size() >= size
         {
-            return Some((head, class));
+            return Some(head);
         }
-        self.find_from(class + 1)
+        self.head(self.first_from(class + 1)?)
     }
 
     /// Whether the bits say that `class` has a block: `(column bit, row bit)`.
@@ -145,6 +189,14 @@ impl Bins {
     pub(crate) fn row_has_columns(&self, class: usize) -> bool {
         self.columns[class / COLUMNS] != 0
     }
+}
+
+/// Where the links of a block are; those of `bin` if there is none.
+#[inline(always)]
+fn links_or(block: Option<Block>, bin: *mut Links) -> *mut Links {
+    // Only an address is chosen here; nothing is read through it.
+    let links = block.map_or(bin, |block| block.links().as_ptr());
+    select_unpredictable(block.is_some(), links, bin)
 }
 
 #[cfg(test)]

@@ -22,6 +22,21 @@ use crate::layout::WORD;
 #[repr(transparent)]
 pub(crate) struct Block(NonNull<usize>);
 
+/// The neighbours of a free block in its bin, or both ends of a bin.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Links {
+    pub(crate) next: Option<Block>,
+    pub(crate) previous: Option<Block>,
+}
+
+impl Links {
+    pub(crate) const NONE: Self = Self {
+        next: None,
+        previous: None,
+    };
+}
+
 impl Block {
     /// The block with its header at `address`.
     ///
@@ -117,48 +132,17 @@ impl Block {
         unsafe { footer.write(size) }
     }
 
-    /// The next block in the same bin. The block must be free and in a bin.
+    /// Where the links are, while the block is free.
     #[inline]
-    pub(crate) fn next(self) -> Self {
+    pub(crate) fn links(self) -> NonNull<Links> {
         // SAFETY: every block has room for two links behind its header.
-        let link = unsafe { self.0.add(1) };
-        // SAFETY: while a block is in a bin, its first link is a block.
-        unsafe { link.cast().read() }
-    }
-
-    /// The previous block in the same bin. The block must be free and in a bin.
-    #[inline]
-    pub(crate) fn previous(self) -> Self {
-        // SAFETY: every block has room for two links behind its header.
-        let link = unsafe { self.0.add(2) };
-        // SAFETY: while a block is in a bin, its second link is a block.
-        unsafe { link.cast().read() }
-    }
-
-    /// Sets the first link. The block must be free.
-    #[inline]
-    pub(crate) fn set_next(self, next: Self) {
-        // SAFETY: every block has room for two links behind its header.
-        let link = unsafe { self.0.add(1) };
-        // SAFETY: the word is part of a free block, which belongs to the heap.
-        unsafe { link.cast().write(next) }
-    }
-
-    /// Sets the second link. The block must be free.
-    #[inline]
-    pub(crate) fn set_previous(self, previous: Self) {
-        // SAFETY: every block has room for two links behind its header.
-        let link = unsafe { self.0.add(2) };
-        // SAFETY: the word is part of a free block, which belongs to the heap.
-        unsafe { link.cast().write(previous) }
+        unsafe { self.0.add(1) }.cast()
     }
 
     /// Both links, next one first, as whatever they are: damaged ones included.
     pub(crate) fn raw_links(self) -> [*mut u8; 2] {
-        // SAFETY: every block has room for two links behind its header.
-        let links = unsafe { self.0.add(1) };
         // SAFETY: two words inside the arena; every bit pattern is a raw pointer.
-        unsafe { links.cast().read() }
+        unsafe { self.links().cast().read() }
     }
 
     /// The word that is the footer of a free block of `size` bytes, whatever it holds.
@@ -180,10 +164,8 @@ impl Block {
     #[inline]
     pub(crate) unsafe fn clear_links_and_footer(self) {
         let size = self.header().size();
-        // SAFETY: every block has room for two links behind its header.
-        let links = unsafe { self.0.add(1) };
         // SAFETY: these two words are part of the payload, which belongs to no one yet.
-        unsafe { links.write_bytes(0, 2) };
+        unsafe { self.links().write_bytes(0, 1) };
         // SAFETY: the last word of the block lies inside the arena.
         let footer = unsafe { self.0.byte_add(size - WORD) };
         // SAFETY: it is part of the payload, which belongs to no one yet.

@@ -15,7 +15,7 @@
 //! A size of zero is the end word of an arena.
 #![forbid(unsafe_code)]
 
-use crate::layout::{GRANULE, WORD};
+use crate::layout::{GRANULE, MIN_BLOCK, WORD};
 
 /// Unused low bits of a size must be four: on 32-bit hosts the size is shifted for the fourth.
 const SHIFT: u32 = if WORD == 8 { 0 } else { 1 };
@@ -87,10 +87,10 @@ impl Header {
         self.0 & (FREE | SPECIAL) == FREE | SPECIAL
     }
 
-    /// Whether a caller may own this block: in use, no pool, no end word.
+    /// Whether a caller may own this block: in use, no pool, of a possible size.
     #[inline]
     pub(crate) const fn is_owned(self) -> bool {
-        self.0 & (FREE | SPECIAL) == 0 && !self.is_end()
+        self.0 & (FREE | SPECIAL) == 0 && self.size() >= MIN_BLOCK
     }
 
     #[inline]
@@ -127,6 +127,20 @@ impl Header {
     #[inline]
     pub(crate) const fn freed(self) -> Self {
         Self(self.0 | FREE)
+    }
+
+    /// The header of the last `size` bytes of the free block that this is the header of: free, and
+    /// fresh if this is.
+    #[inline]
+    pub(crate) const fn rest(self, size: usize) -> Self {
+        Self(size << SHIFT | self.0 & (FREE | SPECIAL))
+    }
+
+    /// The header of a block in use of `size` bytes at the front of the free block that this is the
+    /// header of.
+    #[inline]
+    pub(crate) const fn front(self, size: usize) -> Self {
+        Self(size << SHIFT | self.0 & FIRST)
     }
 
     /// With another size, marks kept.

@@ -66,22 +66,22 @@ impl HeapState {
     pub(crate) fn statistics(&self) -> HeapStatistics {
         let counters = &self.counters;
         let arenas = &self.arenas;
-        let list_allocated_bytes = counters.allocated - counters.band_allocated;
-        let list_overhead_bytes = arenas.count * ARENA_OVERHEAD + counters.list_blocks * WORD;
+        let list_blocks = counters.list_blocks();
+        let list_overhead_bytes = arenas.count * ARENA_OVERHEAD + list_blocks * WORD;
         HeapStatistics {
             mapped_bytes: arenas.bytes,
             peak_mapped_bytes: counters.peak_mapped,
             peak_allocated_bytes: counters.peak_allocated,
-            list_allocated_bytes,
+            list_allocated_bytes: counters.list_allocated,
             list_free_bytes: arenas.bytes
                 - list_overhead_bytes
-                - list_allocated_bytes
+                - counters.list_allocated
                 - counters.pool_bytes,
             list_overhead_bytes,
             band_allocated_bytes: counters.band_allocated,
             band_free_bytes: counters.pool_capacity - counters.band_allocated,
             band_overhead_bytes: counters.pool_bytes - counters.pool_capacity,
-            list_blocks: counters.list_blocks,
+            list_blocks,
             band_blocks: counters.pool_blocks,
             pools: counters.pools,
             arenas: arenas.count,
@@ -91,8 +91,8 @@ impl HeapState {
             cached_bytes: arenas.cached_bytes,
             cache_hits: counters.cache_hits,
             cache_misses: counters.cache_misses,
-            allocations: counters.allocations,
-            frees: counters.frees,
+            allocations: counters.list_taken + counters.band_taken,
+            frees: counters.list_freed + counters.band_freed,
             reallocations_in_place: counters.reallocations_in_place,
             reallocations_moved: counters.reallocations_moved,
             reallocated_bytes_copied: counters.reallocated_bytes_copied,
@@ -127,6 +127,13 @@ impl<'a, P: PageSource> Working<'a, P> {
     #[inline(always)]
     pub(crate) const fn new(source: &'a P, state: &'a mut HeapState) -> Self {
         Self { source, state }
+    }
+
+    /// The same once more, to be passed on by value: what is passed in registers need not be in
+    /// memory for the sake of a path that is seldom taken.
+    #[inline(always)]
+    const fn reborrow(&mut self) -> Working<'_, P> {
+        Working::new(self.source, self.state)
     }
 
     /// See [`ArenaHeap::configure`](crate::ArenaHeap::configure).

@@ -21,11 +21,12 @@ const WORDS: usize = MAX_BLOCKS / BITS;
 
 #[repr(C)]
 struct Foot {
-    check: usize,
     next: Option<Pool>,
     previous: Option<Pool>,
-    /// The address of block 0.
+    /// The address of block 0, which `distance` tells as well.
     first: usize,
+    // From here on: what taking and giving back look at, in one line of the cache.
+    check: usize,
     reciprocal: u32,
     /// From the header of the pool's block to the foot.
     distance: u32,
@@ -47,15 +48,6 @@ pub(crate) struct Pool(NonNull<Foot>);
 /// A block of a pool whose address was checked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BlockIndex(usize);
-
-/// Why an address is no block of a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stray {
-    /// No block begins there.
-    NotABlock,
-    /// The block there is free.
-    AlreadyFree,
-}
 
 impl Pool {
     /// Cuts the block `block`, `length` bytes to the end of the foot, into blocks of `stride`
@@ -125,8 +117,8 @@ impl Pool {
     }
 
     fn expected_check(self) -> usize {
-        // Stays recognisable in a memory dump on 32-bit hosts too: "pool".
-        self.address().rotate_left(7) ^ 0x706f_6f6c
+        // Its lower half stays recognisable in a memory dump: "pool", mixed with the address.
+        self.address() ^ 0x706f_6f6c
     }
 
     /// Whether this really is the foot of a living pool.
@@ -207,19 +199,29 @@ impl Pool {
         (unsafe { self.0.byte_sub(back) }.cast(), left)
     }
 
-    /// Which block in use begins at `address`.
-    #[inline]
-    pub(crate) fn find(self, address: NonNull<u8>) -> Result<BlockIndex, Stray> {
+    /// Which block in use begins at `address`; none if the pool is no longer alive.
+    #[inline(always)]
+    pub(crate) fn find(self, address: NonNull<u8>) -> Option<BlockIndex> {
+        let index = self.index_of(address)?;
+        (self.is_alive() && !self.has_free(index)).then_some(BlockIndex(index))
+    }
+
+    /// Whether a free block begins at `address`.
+    pub(crate) fn is_free(self, address: NonNull<u8>) -> bool {
+        self.index_of(address).is_some_and(|index| self.has_free(index))
+    }
+
+    #[inline(always)]
+    fn index_of(self, address: NonNull<u8>) -> Option<usize> {
         let foot = self.foot();
-        let offset = address.addr().get().wrapping_sub(foot.first);
-        let Some(index) = pool_layout::index_of(offset, foot.stride, foot.reciprocal, foot.count)
-        else {
-            return Err(Stray::NotABlock);
-        };
-        if foot.bitmap[index / BITS % WORDS] & (1 << (index % BITS)) != 0 {
-            return Err(Stray::AlreadyFree);
-        }
-        Ok(BlockIndex(index))
+        let first = self.address().wrapping_sub(foot.distance as usize - FIRST);
+        let offset = address.addr().get().wrapping_sub(first);
+        pool_layout::index_of(offset, foot.reciprocal, foot.count)
+    }
+
+    #[inline(always)]
+    fn has_free(self, index: usize) -> bool {
+        self.foot().bitmap[index / BITS % WORDS] & (1 << (index % BITS)) != 0
     }
 
     /// Gives a block in use back. Returns how many are free now.

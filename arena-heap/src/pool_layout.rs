@@ -55,19 +55,26 @@ pub(crate) const fn reciprocal(stride: usize) -> u32 {
     u32::MAX / stride + 1
 }
 
-/// Which block begins at `offset` bytes behind block 0; `None` if none does.
+/// Which block begins at `offset` bytes behind block 0; `None` if none does. An offset before block 0
+/// is a very large one.
+///
+/// With `reciprocal = (2³² + e) / stride`, `e < stride`, a multiple `k × stride` gives the product
+/// `k × 2³² + k × e`, and each byte more adds a `reciprocal`. As `k` is at most [`MAX_BLOCKS`] and a
+/// stride at most 2 KiB, `(k + 1) × e` stays below the reciprocal: so the upper half is `k`, and the
+/// lower half is below the reciprocal for multiples alone.
 #[inline]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "pools are shorter than 4 GiB; halves are taken"
+)]
 pub(crate) const fn index_of(
     offset: usize,
-    stride: u16,
     reciprocal: u32,
     count: u16,
 ) -> Option<usize> {
-    if offset > u32::MAX as usize >> 8 {
-        return None;
-    }
-    let index = ((offset as u64 * reciprocal as u64) >> 32) as usize;
-    if index < count as usize && index * stride as usize == offset {
+    let product = offset as u32 as u64 * reciprocal as u64;
+    let (index, rest) = ((product >> 32) as usize, product as u32);
+    if index < count as usize && rest < reciprocal {
         Some(index)
     } else {
         None
@@ -84,14 +91,13 @@ mod tests {
         for stride in (GRANULE..=usize::from(BandConfig::MAX_BLOCK_SIZE)).step_by(GRANULE) {
             let count = 16384 / stride;
             for offset in 0..16384 + 3 * stride {
-                let short = u16::try_from(stride).unwrap();
                 let blocks = u16::try_from(count).unwrap();
-                let found = index_of(offset, short, reciprocal(stride), blocks);
+                let found = index_of(offset, reciprocal(stride), blocks);
                 let exact = offset.is_multiple_of(stride) && offset / stride < count;
                 assert_eq!(found, exact.then_some(offset / stride), "{stride} {offset}");
             }
         }
-        assert_eq!(index_of(usize::MAX, 16, reciprocal(16), 256), None);
+        assert_eq!(index_of(usize::MAX, reciprocal(16), 256), None);
     }
 
     #[test]

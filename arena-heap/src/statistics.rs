@@ -114,16 +114,23 @@ impl HeapStatistics {
 }
 
 /// What a heap counts while it works. Everything else in [`HeapStatistics`] follows from it.
+///
+/// The order is that of the fields: two that one call changes are never neighbours, or the compiler
+/// would join them in one vector, and a processor has to wait when it reads as one what it has just
+/// written as two.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Counters {
-    /// Usable bytes in use, list heap and bands.
-    pub(crate) allocated: usize,
-    pub(crate) peak_allocated: usize,
+    /// Blocks of the list heap, and of bands, handed out so far; pools not counted.
+    pub(crate) list_taken: usize,
+    pub(crate) band_taken: usize,
+    /// Those that came back.
+    pub(crate) list_freed: usize,
+    pub(crate) band_freed: usize,
+    /// Usable bytes of those in use.
+    pub(crate) list_allocated: usize,
     pub(crate) band_allocated: usize,
-    pub(crate) allocations: usize,
-    pub(crate) frees: usize,
-    /// Blocks of the list heap in use, pools not counted.
-    pub(crate) list_blocks: usize,
+    pub(crate) peak_allocated: usize,
     /// Pools, the bytes of their blocks of the list heap, and of all their own blocks.
     pub(crate) pools: usize,
     pub(crate) pool_bytes: usize,
@@ -144,12 +151,13 @@ pub(crate) struct Counters {
 
 impl Counters {
     pub(crate) const ZERO: Self = Self {
-        allocated: 0,
-        peak_allocated: 0,
+        list_taken: 0,
+        list_freed: 0,
+        list_allocated: 0,
+        band_taken: 0,
+        band_freed: 0,
         band_allocated: 0,
-        allocations: 0,
-        frees: 0,
-        list_blocks: 0,
+        peak_allocated: 0,
         pools: 0,
         pool_bytes: 0,
         pool_capacity: 0,
@@ -167,46 +175,52 @@ impl Counters {
         failed_preallocations: 0,
     };
 
+    /// Blocks of the list heap in use, pools not counted.
+    pub(crate) const fn list_blocks(&self) -> usize {
+        self.list_taken.wrapping_sub(self.list_freed)
+    }
+
     /// A block of the list heap with `usable` bytes was handed out.
     #[inline]
     pub(crate) fn list_block_taken(&mut self, usable: usize) {
-        self.list_blocks += 1;
-        self.taken(usable);
+        self.list_taken += 1;
+        self.list_grown(usable);
     }
 
     /// A block of a band with `usable` bytes was handed out.
     #[inline]
     pub(crate) fn band_block_taken(&mut self, usable: usize) {
+        self.band_taken += 1;
         self.band_allocated += usable;
-        self.taken(usable);
+        self.note_peak();
+    }
+
+    /// Blocks of the list heap in use have `bytes` more.
+    #[inline]
+    pub(crate) fn list_grown(&mut self, bytes: usize) {
+        self.list_allocated += bytes;
+        self.note_peak();
     }
 
     #[inline]
-    fn taken(&mut self, usable: usize) {
-        self.allocations += 1;
-        self.grown(usable);
-    }
-
-    /// A block in use grew by `bytes`.
-    #[inline]
-    pub(crate) fn grown(&mut self, bytes: usize) {
-        self.allocated += bytes;
-        self.peak_allocated = self.peak_allocated.max(self.allocated);
+    fn note_peak(&mut self) {
+        let allocated = self.list_allocated + self.band_allocated;
+        if allocated > self.peak_allocated {
+            self.peak_allocated = allocated;
+        }
     }
 
     /// A block of the list heap with `usable` bytes came back.
     #[inline]
     pub(crate) fn list_block_freed(&mut self, usable: usize) {
-        self.list_blocks -= 1;
-        self.allocated -= usable;
-        self.frees += 1;
+        self.list_freed += 1;
+        self.list_allocated -= usable;
     }
 
     /// A block of a band with `usable` bytes came back.
     #[inline]
     pub(crate) fn band_block_freed(&mut self, usable: usize) {
+        self.band_freed += 1;
         self.band_allocated -= usable;
-        self.allocated -= usable;
-        self.frees += 1;
     }
 }

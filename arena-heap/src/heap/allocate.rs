@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use os::PageSource;
 
-use super::Working;
+use super::{HeapState, Working};
 use crate::HeapError;
 use crate::block::Block;
 use crate::header::Header;
@@ -17,20 +17,111 @@ use crate::size_class::class_holding;
 /// A block that was just cut out of a free one.
 pub(super) struct Cut {
     pub(super) block: Block,
+    /// Bytes of its payload.
+    pub(super) usable: usize,
     /// Its bytes are zero, except where links and footer were.
     pub(super) fresh: bool,
 }
 
+impl HeapState {
+    /// A block from what the heap has, if it is one of the usual: from a pool with free blocks, or
+    /// one free block of the list heap that certainly fits.
+    #[inline(always)]
+    fn take(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        if layout.align() <= WORD
+            && let Some(band) = self.bands.band_for(layout.size())
+        {
+            return self.take_from_band(band);
+        }
+        Some(self.take_from_list(layout)?.block.payload())
+    }
+
+    #[inline(always)]
+    fn take_from_band(&mut self, band: usize) -> Option<NonNull<u8>> {
+        let pool = self.bands.available(band).first()?;
+        let (block, left) = pool.take();
+        if left == 0 {
+            self.bands.became_full(pool);
+        }
+        self.counters.band_block_taken(pool.stride());
+        Some(block)
+    }
+
+    /// A block, counted as in use, from the front of a free one. What is needed is rounded up to
+    /// where a size class begins: so it serves the next request of its size when it is free again,
+    /// and one look at the bitmaps finds it.
+    #[inline(always)]
+    fn take_from_list(&mut self, layout: Layout) -> Option<Cut> {
+        if layout.align() > GRANULE {
+            return None;
+        }
+        let (class, need) = class_holding(block_size(layout.size())?);
+        let free = self.bins.take_from(class)?;
+        self.leave_cache_if_whole(free);
+        let header = free.header();
+        let cut = self.cut_front(free, header.front(need), header);
+        self.counters.list_block_taken(cut.usable);
+        Some(cut)
+    }
+
+    #[inline(always)]
+    fn leave_cache_if_whole(&mut self, block: Block) {
+        let header = block.header();
+        if header.is_first() {
+            // SAFETY: behind a block there is a header or the end word.
+            let behind = unsafe { block.behind(header.size()) };
+            if behind.header().is_end() {
+                self.leave_cache(block);
+            }
+        }
+    }
+
+    /// Cuts a block with the header `used` out of the front of one with the header `free`. What is
+    /// left behind it goes to the bins, or stays with the block if it is too small for one.
+    #[inline(always)]
+    fn cut_front(&mut self, block: Block, used: Header, free: Header) -> Cut {
+        let (need, size) = (used.size(), free.size());
+        let rest = size - need;
+        let usable = if rest >= MIN_BLOCK {
+            block.set_header(used);
+            // SAFETY: here the header of the rest is about to be written.
+            let behind = unsafe { block.behind(need) };
+            // SAFETY: the rest of the free block, which is ours.
+            unsafe { behind.write_free(free.rest(rest)) };
+            self.bins.insert(behind, rest, self.config.free_order);
+            need - WORD
+        } else {
+            block.set_header(used.resized(size));
+            // SAFETY: behind a block there is a header or the end word.
+            unsafe { block.behind(size) }.set_before_free(false);
+            size - WORD
+        };
+        Cut {
+            block,
+            usable,
+            fresh: free.is_fresh(),
+        }
+    }
+}
+
 impl<P: PageSource> Working<'_, P> {
     /// See [`ArenaHeap::allocate`](crate::ArenaHeap::allocate).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn allocate(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
+        match self.state.take(layout) {
+            Some(block) => Ok(block),
+            None => self.reborrow().allocate_otherwise(layout),
+        }
+    }
+
+    #[inline(never)]
+    fn allocate_otherwise(mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
         if layout.align() <= WORD
             && let Some(band) = self.state.bands.band_for(layout.size())
         {
-            return self.allocate_from_band(band, layout);
+            return self.allocate_from_new_pool(band, layout);
         }
-        Ok(self.allocate_from_list(layout)?.block.payload())
+        Ok(self.cut_otherwise(layout)?.block.payload())
     }
 
     /// See [`ArenaHeap::allocate_zeroed`](crate::ArenaHeap::allocate_zeroed).
@@ -52,24 +143,6 @@ impl<P: PageSource> Working<'_, P> {
         Ok(cut.block.payload())
     }
 
-    #[inline]
-    fn allocate_from_band(
-        &mut self,
-        band: usize,
-        layout: Layout,
-    ) -> Result<NonNull<u8>, HeapError> {
-        let Some(pool) = self.state.bands.available(band).first() else {
-            return self.allocate_from_new_pool(band, layout);
-        };
-        let stride = usize::from(self.state.bands.stride(band));
-        let (block, left) = pool.take();
-        if left == 0 {
-            self.state.bands.became_full(pool);
-        }
-        self.state.counters.band_block_taken(stride);
-        Ok(block)
-    }
-
     #[cold]
     #[inline(never)]
     fn allocate_from_new_pool(
@@ -78,48 +151,28 @@ impl<P: PageSource> Working<'_, P> {
         layout: Layout,
     ) -> Result<NonNull<u8>, HeapError> {
         self.ensure_started();
-        // The start may have made pools already, and a source without room for a pool may still
-        // have a block.
-        if self.state.bands.available(band).first().is_none() && self.make_pool(band).is_err() {
-            return Ok(self.allocate_from_list(layout)?.block.payload());
+        // The start may have made pools already.
+        if self.state.bands.available(band).first().is_none() {
+            // A source without room for a pool may still have a block.
+            let _counted = self.make_pool(band);
         }
-        self.allocate_from_band(band, layout)
+        match self.state.take_from_band(band) {
+            Some(block) => Ok(block),
+            None => Ok(self.allocate_from_list(layout)?.block.payload()),
+        }
     }
 
     /// A block of the list heap, counted as in use.
-    #[inline]
     pub(super) fn allocate_from_list(&mut self, layout: Layout) -> Result<Cut, HeapError> {
-        if layout.align() <= GRANULE
-            && let Some(need) = block_size(layout.size())
-            && let Some(cut) = self.allocate_fitting(need)
-        {
-            return Ok(cut);
+        match self.state.take_from_list(layout) {
+            Some(cut) => Ok(cut),
+            None => self.cut_otherwise(layout),
         }
-        self.allocate_otherwise(layout)
-    }
-
-    /// The usual case: a block of `need` bytes, rounded up to where a size class begins, from the
-    /// front of a free one. Being rounded, it serves the next request of its size when it is free
-    /// again, and one look at the bitmaps finds it. Kept out of line: the path of the bands shall not
-    /// save registers for it.
-    #[inline(never)]
-    fn allocate_fitting(&mut self, need: usize) -> Option<Cut> {
-        let (class, need) = class_holding(need);
-        let (free, class) = self.state.bins.find_from(class)?;
-        self.state.bins.remove_from(free, class);
-        self.leave_cache_if_whole(free);
-        let header = free.header();
-        let marks = Header::used(need).with_first_of(header);
-        let cut = self.cut_front(free, marks, header.size(), header.is_fresh());
-        self.state
-            .counters
-            .list_block_taken(cut.block.header().size() - WORD);
-        Some(cut)
     }
 
     /// The other cases: an alignment above the granule, or nothing free that fits.
     #[inline(never)]
-    fn allocate_otherwise(&mut self, layout: Layout) -> Result<Cut, HeapError> {
+    fn cut_otherwise(&mut self, layout: Layout) -> Result<Cut, HeapError> {
         let (size, align) = (layout.size(), layout.align());
         let Some(need) = block_size(size) else {
             return Err(too_large(layout));
@@ -131,9 +184,7 @@ impl<P: PageSource> Working<'_, P> {
             }
             None => self.cut_from_new_arena(layout, need)?,
         };
-        self.state
-            .counters
-            .list_block_taken(cut.block.header().size() - WORD);
+        self.state.counters.list_block_taken(cut.usable);
         Ok(cut)
     }
 
@@ -144,18 +195,8 @@ impl<P: PageSource> Working<'_, P> {
             let sum = slack_in(*block, align).checked_add(need);
             sum.is_some_and(|sum| sum <= block.header().size())
         };
-        let likely = self
-            .state
-            .bins
-            .find(need)
-            .map(|(block, _)| block)
-            .filter(fits);
-        let certain = || {
-            self.state
-                .bins
-                .find(aligned_search_size(need, align)?)
-                .map(|(block, _)| block)
-        };
+        let likely = self.state.bins.find(need).filter(fits);
+        let certain = || self.state.bins.find(aligned_search_size(need, align)?);
         let block = likely.or_else(certain)?;
         Some((block, slack_in(block, align)))
     }
@@ -188,33 +229,17 @@ impl<P: PageSource> Working<'_, P> {
     /// Takes a free block out of its bin, and its arena out of the cache if it was all free.
     pub(super) fn unlink(&mut self, block: Block) {
         self.state.bins.remove(block, block.header().size());
-        self.leave_cache_if_whole(block);
-    }
-
-    #[inline(always)]
-    fn leave_cache_if_whole(&mut self, block: Block) {
-        let header = block.header();
-        if header.is_first() {
-            // SAFETY: behind a block there is a header or the end word.
-            let behind = unsafe { block.behind(header.size()) };
-            if behind.header().is_end() {
-                self.leave_cache(block);
-            }
-        }
+        self.state.leave_cache_if_whole(block);
     }
 
     /// Cuts a block of `need` bytes out of a free block that is in no bin: `slack` bytes before it
     /// and what is left behind it go to the bins. `slack` is nothing or enough for a block.
     pub(super) fn cut(&mut self, free: Block, slack: usize, need: usize) -> Cut {
         let header = free.header();
-        let fresh = header.is_fresh();
         if slack == 0 {
-            let marks = Header::used(need).with_first_of(header);
-            return self.cut_front(free, marks, header.size(), fresh);
+            return self.state.cut_front(free, header.front(need), header);
         }
-        let front = Header::free(slack)
-            .with_first_of(header)
-            .with_special(fresh);
+        let front = header.rest(slack).with_first_of(header);
         // SAFETY: the front of the free block, which is ours.
         unsafe { free.write_free(front) };
         self.state
@@ -222,31 +247,8 @@ impl<P: PageSource> Working<'_, P> {
             .insert(free, slack, self.state.config.free_order);
         // SAFETY: here the header of the cut block is about to be written.
         let block = unsafe { free.behind(slack) };
-        let marks = Header::used(need).with_before_free(true);
-        self.cut_front(block, marks, header.size() - slack, fresh)
-    }
-
-    /// Cuts a block out of the front of `size` free bytes; `used` has its size and marks. What is
-    /// left behind it goes to the bins, or stays with the block if it is too small for one.
-    #[inline(always)]
-    fn cut_front(&mut self, block: Block, used: Header, size: usize, fresh: bool) -> Cut {
-        let need = used.size();
-        let rest = size - need;
-        if rest >= MIN_BLOCK {
-            block.set_header(used);
-            // SAFETY: here the header of the rest is about to be written.
-            let behind = unsafe { block.behind(need) };
-            // SAFETY: the rest of the free block, which is ours.
-            unsafe { behind.write_free(Header::free(rest).with_special(fresh)) };
-            self.state
-                .bins
-                .insert(behind, rest, self.state.config.free_order);
-        } else {
-            block.set_header(used.resized(size));
-            // SAFETY: behind a block there is a header or the end word.
-            unsafe { block.behind(size) }.set_before_free(false);
-        }
-        Cut { block, fresh }
+        let used = Header::used(need).with_before_free(true);
+        self.state.cut_front(block, used, header.rest(header.size() - slack))
     }
 }
 

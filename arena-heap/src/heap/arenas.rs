@@ -12,12 +12,24 @@
 
 use os::{OsError, PageSource};
 
-use super::Working;
+use super::{HeapState, Working};
 use crate::arena::Arena;
 use crate::block::Block;
 use crate::header::Header;
 use crate::layout::{ARENA_OVERHEAD, MIN_BLOCK, arena_length};
 use crate::{HeapError, Trimmed};
+
+impl HeapState {
+    /// The first block of an arena, taken out of its bin, is about to be cut: the arena leaves the
+    /// cache.
+    #[cold]
+    pub(super) fn leave_cache(&mut self, first: Block) {
+        // SAFETY: the caller found the mark of a first block.
+        let arena = unsafe { Arena::of_first_block(first) };
+        self.arenas.uncache(arena);
+        self.counters.cache_hits += 1;
+    }
+}
 
 impl<P: PageSource> Working<'_, P> {
     /// See [`ArenaHeap::trim`](crate::ArenaHeap::trim).
@@ -137,20 +149,11 @@ impl<P: PageSource> Working<'_, P> {
         Ok(arena.first_block())
     }
 
-    /// The first block of an arena, taken out of its bin, is about to be cut: the arena leaves the
-    /// cache.
-    #[cold]
-    pub(super) fn leave_cache(&mut self, first: Block) {
-        // SAFETY: the caller found the mark of a first block.
-        let arena = unsafe { Arena::of_first_block(first) };
-        self.state.arenas.uncache(arena);
-        self.state.counters.cache_hits += 1;
-    }
-
     /// An arena became wholly free: one block of `size` bytes, in no bin. Keeps it in the cache or
     /// gives it back. At most one system call.
     #[cold]
-    pub(super) fn arena_became_free(&mut self, first: Block, size: usize) {
+    #[inline(never)]
+    pub(super) fn arena_became_free(mut self, first: Block, size: usize) {
         // SAFETY: the caller found the mark of a first block.
         let arena = unsafe { Arena::of_first_block(first) };
         let (count, bytes) = (

@@ -8,13 +8,24 @@ use super::{HeapState, Working};
 use crate::HeapError;
 use crate::block::Block;
 use crate::header::Header;
-use crate::layout::{GRANULE, MIN_BLOCK, WORD};
-use crate::pool::{BlockIndex, Pool, Stray};
+use crate::layout::{GRANULE, WORD};
+use crate::pool::{BlockIndex, Pool};
 
 /// A block in use whose address was checked.
 pub(super) enum Owned {
     Band(Pool, BlockIndex),
-    List(Block),
+    /// With its header.
+    List(Block, Header),
+}
+
+/// What a free left behind that is for the heap to deal with.
+#[must_use]
+pub(super) enum Left {
+    Nothing,
+    /// A pool without blocks in use, which is not the last one of its band.
+    Pool(Pool),
+    /// An arena without blocks in use: its first block, in no bin, and that block's size.
+    Arena(Block, usize),
 }
 
 impl HeapState {
@@ -24,65 +35,153 @@ impl HeapState {
     /// As there.
     pub(crate) unsafe fn usable_size(&self, block: NonNull<u8>) -> Result<usize, HeapError> {
         // SAFETY: the caller's promise.
-        Ok(match unsafe { self.owned(block)? } {
-            Owned::Band(pool, _) => pool.stride(),
-            Owned::List(block) => block.header().size() - WORD,
-        })
-    }
-
-    #[cold]
-    pub(super) fn refuse<T>(&mut self, error: HeapError) -> Result<T, HeapError> {
-        self.counters.refused_frees += 1;
-        Err(error)
+        match unsafe { self.owned(block) } {
+            Some(Owned::Band(pool, _)) => Ok(pool.stride()),
+            Some(Owned::List(_, header)) => Ok(header.size() - WORD),
+            // SAFETY: the caller's promise.
+            None => Err(unsafe { self.reason(block) }),
+        }
     }
 
     /// What is at an address, if it is a block in use.
     ///
     /// # Safety
     /// `address` came from this heap.
-    #[inline]
-    pub(super) unsafe fn owned(&self, address: NonNull<u8>) -> Result<Owned, HeapError> {
+    #[inline(always)]
+    pub(super) unsafe fn owned(&self, address: NonNull<u8>) -> Option<Owned> {
         let number = address.addr().get();
         if !self.arenas.may_contain(number) {
-            return Err(HeapError::NotABlock { address: number });
+            return None;
         }
         match number % GRANULE {
             WORD => {
                 // SAFETY: the address came from this heap, and at such addresses only bands hand
                 // out blocks; their foot is in the same window.
                 let pool = unsafe { Pool::of_block(address, self.bands.window) };
-                if !pool.is_alive() {
-                    return Err(HeapError::AlreadyFree { address: number });
-                }
-                match pool.find(address) {
-                    Ok(index) => Ok(Owned::Band(pool, index)),
-                    Err(Stray::AlreadyFree) => Err(HeapError::AlreadyFree { address: number }),
-                    Err(Stray::NotABlock) => Err(HeapError::NotABlock { address: number }),
-                }
+                let index = pool.find(address)?;
+                Some(Owned::Band(pool, index))
             }
             0 => {
                 // SAFETY: the address came from this heap, and at such addresses only the list
                 // heap hands out blocks.
                 let block = unsafe { Block::of_payload(address) };
                 let header = block.header();
-                if header.is_free() {
-                    return Err(HeapError::AlreadyFree { address: number });
-                }
-                if !header.is_owned() {
-                    return Err(HeapError::NotABlock { address: number });
-                }
-                let size = header.size();
-                if size < MIN_BLOCK || !self.arenas.may_contain(number.wrapping_add(size - WORD)) {
-                    return Err(HeapError::Damaged { address: number });
+                let end = number.wrapping_add(header.size()) - WORD;
+                if !header.is_owned() || !self.arenas.may_contain(end) {
+                    return None;
                 }
                 // SAFETY: behind a block there is a header or the end word.
-                if unsafe { block.behind(size) }.header().before_is_free() {
-                    return Err(HeapError::Damaged { address: number });
-                }
-                Ok(Owned::List(block))
+                let behind = unsafe { block.behind(header.size()) };
+                (!behind.header().before_is_free()).then_some(Owned::List(block, header))
             }
-            _ => Err(HeapError::NotABlock { address: number }),
+            _ => None,
         }
+    }
+
+    /// Why an address is no block in use.
+    ///
+    /// # Safety
+    /// `address` came from this heap.
+    #[cold]
+    unsafe fn reason(&self, block: NonNull<u8>) -> HeapError {
+        let address = block.addr().get();
+        let not_a_block = HeapError::NotABlock { address };
+        if !self.arenas.may_contain(address) {
+            return not_a_block;
+        }
+        match address % GRANULE {
+            WORD => {
+                // SAFETY: as in `owned`.
+                let pool = unsafe { Pool::of_block(block, self.bands.window) };
+                if !pool.is_alive() || pool.is_free(block) {
+                    HeapError::AlreadyFree { address }
+                } else {
+                    not_a_block
+                }
+            }
+            0 => {
+                // SAFETY: as in `owned`.
+                let header = unsafe { Block::of_payload(block) }.header();
+                if header.is_free() {
+                    HeapError::AlreadyFree { address }
+                } else if header.is_pool() || header.is_end() {
+                    not_a_block
+                } else {
+                    HeapError::Damaged { address }
+                }
+            }
+            _ => not_a_block,
+        }
+    }
+
+    /// Counts a refusal, and says why.
+    ///
+    /// # Safety
+    /// `block` came from this heap, and is no block in use.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn refuse(&mut self, block: NonNull<u8>) -> HeapError {
+        self.counters.refused_frees += 1;
+        // SAFETY: the caller's promise.
+        unsafe { self.reason(block) }
+    }
+
+    /// Frees a block whose address was checked.
+    #[inline(always)]
+    pub(super) fn take_back(&mut self, owned: Owned) -> Left {
+        match owned {
+            Owned::Band(pool, index) => {
+                let free = pool.give_back(index);
+                self.counters.band_block_freed(pool.stride());
+                if free == 1 {
+                    self.bands.became_available(pool, self.config.free_order);
+                }
+                if usize::from(free) == pool.count() && !self.bands.is_last(pool) {
+                    return Left::Pool(pool);
+                }
+                Left::Nothing
+            }
+            Owned::List(block, header) => {
+                self.counters.list_block_freed(header.size() - WORD);
+                self.join(block, header)
+            }
+        }
+    }
+
+    /// Makes a block in use, counted nowhere, a free one: joined with free neighbours and in its
+    /// bin, unless its arena is all free now. `header` is the block's.
+    #[inline(always)]
+    pub(super) fn join(&mut self, block: Block, header: Header) -> Left {
+        // SAFETY: behind a block there is a header or the end word.
+        let behind = unsafe { block.behind(header.size()) };
+        let behind_header = behind.header();
+        let mut first = header;
+        let mut start = block;
+        let mut size = header.size();
+        if header.before_is_free() {
+            // SAFETY: the header says so.
+            start = unsafe { block.before() };
+            first = start.header();
+            self.bins.remove(start, first.size());
+            size += first.size();
+            // The header stays behind inside the joined block, to tell a second free.
+            block.set_header(header.freed());
+        }
+        if behind_header.is_free() {
+            self.bins.remove(behind, behind_header.size());
+            size += behind_header.size();
+        } else {
+            behind.set_header(behind_header.with_before_free(true));
+        }
+        // SAFETY: behind a block there is a header or the end word.
+        if first.is_first() && unsafe { start.behind(size) }.header().is_end() {
+            block.set_header(header.freed());
+            return Left::Arena(start, size);
+        }
+        // SAFETY: the block and the neighbours joined to it belong to no one now.
+        unsafe { start.write_free(Header::free(size).with_first_of(first)) };
+        self.bins.insert(start, size, self.config.free_order);
+        Left::Nothing
     }
 }
 
@@ -91,84 +190,38 @@ impl<P: PageSource> Working<'_, P> {
     ///
     /// # Safety
     /// As there.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn deallocate(&mut self, block: NonNull<u8>) -> Result<(), HeapError> {
         // SAFETY: the caller's promise 1.
-        match unsafe { self.state.owned(block) } {
-            Ok(owned) => {
-                self.take_back(owned);
-                Ok(())
-            }
-            Err(error) => self.state.refuse(error),
-        }
+        let Some(owned) = (unsafe { self.state.owned(block) }) else {
+            // SAFETY: the caller's promise 1.
+            return Err(unsafe { self.state.refuse(block) });
+        };
+        let left = self.state.take_back(owned);
+        self.deal_with(left);
+        Ok(())
     }
 
-    /// Frees a block whose address was checked.
+    /// Deals with what a free left behind. At most one system call.
     #[inline(always)]
-    pub(super) fn take_back(&mut self, owned: Owned) {
-        match owned {
-            Owned::Band(pool, index) => {
-                let free = pool.give_back(index);
-                self.state.counters.band_block_freed(pool.stride());
-                if free == 1 {
-                    self.state
-                        .bands
-                        .became_available(pool, self.state.config.free_order);
-                }
-                if usize::from(free) == pool.count() && !self.state.bands.is_last(pool) {
-                    self.end_pool(pool);
-                }
-            }
-            Owned::List(block) => {
-                self.state
-                    .counters
-                    .list_block_freed(block.header().size() - WORD);
-                self.release(block);
-            }
+    pub(super) fn deal_with(&mut self, left: Left) {
+        match left {
+            Left::Nothing => {}
+            Left::Pool(pool) => self.reborrow().pool_became_free(pool),
+            Left::Arena(first, size) => self.reborrow().arena_became_free(first, size),
         }
     }
 
-    /// Makes a block in use, counted nowhere, a free one: joined with free neighbours and in its
-    /// bin, or its arena cached or gone. Kept out of line: the path of the bands shall not save
-    /// registers for it.
+    #[cold]
+    #[inline(never)]
+    fn pool_became_free(mut self, pool: Pool) {
+        self.end_pool(pool);
+    }
+
+    /// Makes a block in use, counted nowhere, a free one.
     #[inline(never)]
     pub(super) fn release(&mut self, block: Block) {
-        let header = block.header();
-        let mut first = header;
-        let mut start = block;
-        let mut size = header.size();
-        // SAFETY: behind a block there is a header or the end word.
-        let behind = unsafe { block.behind(size) };
-        let behind_header = behind.header();
-        if header.before_is_free() {
-            // SAFETY: the header says so.
-            start = unsafe { block.before() };
-            first = start.header();
-            self.state.bins.remove(start, first.size());
-            size += first.size();
-            // The header stays behind inside the joined block, to tell a second free.
-            block.set_header(header.freed());
-        }
-        let end = if behind_header.is_free() {
-            self.state.bins.remove(behind, behind_header.size());
-            size += behind_header.size();
-            // SAFETY: behind a block there is a header or the end word.
-            unsafe { start.behind(size) }.header().is_end()
-        } else {
-            behind.set_header(behind_header.with_before_free(true));
-            behind_header.is_end()
-        };
-        if end && first.is_first() {
-            if start == block {
-                block.set_header(header.freed());
-            }
-            self.arena_became_free(start, size);
-            return;
-        }
-        // SAFETY: the block and the neighbours joined to it belong to no one now.
-        unsafe { start.write_free(Header::free(size).with_first_of(first)) };
-        self.state
-            .bins
-            .insert(start, size, self.state.config.free_order);
+        let left = self.state.join(block, block.header());
+        self.deal_with(left);
     }
 }

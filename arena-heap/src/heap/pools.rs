@@ -63,7 +63,7 @@ impl<P: PageSource> Working<'_, P> {
             }
             class += 1;
         }
-        let (free, _) = self.state.bins.find(pool_search_size(window, span))?;
+        let free = self.state.bins.find(pool_search_size(window, span))?;
         Some((free, place_in(free, window, span)?))
     }
 

@@ -23,9 +23,9 @@ impl<P: PageSource> Working<'_, P> {
         layout: Layout,
     ) -> Result<NonNull<u8>, HeapError> {
         // SAFETY: the caller's promise 1.
-        let owned = match unsafe { self.state.owned(block) } {
-            Ok(owned) => owned,
-            Err(error) => return self.state.refuse(error),
+        let Some(owned) = (unsafe { self.state.owned(block) }) else {
+            // SAFETY: the caller's promise 1.
+            return Err(unsafe { self.state.refuse(block) });
         };
         let aligned = block.addr().get().is_multiple_of(layout.align());
         if aligned && self.resize_in_place(&owned, layout) {
@@ -44,20 +44,20 @@ impl<P: PageSource> Working<'_, P> {
                 // A block is worth moving to a smaller band if that saves half of it.
                 size <= pool.stride() && (size > pool.stride() / 2 || band == Some(pool.band()))
             }
-            Owned::List(block) => {
+            Owned::List(block, header) => {
                 let Some(need) = block_size(size) else {
                     return false;
                 };
-                let old = block.header().size();
+                let old = header.size();
                 if need > old && !self.absorb(block, need) {
                     return false;
                 }
                 self.cut_tail(block, need);
                 let new = block.header().size();
                 if new > old {
-                    self.state.counters.grown(new - old);
+                    self.state.counters.list_grown(new - old);
                 } else {
-                    self.state.counters.allocated -= old - new;
+                    self.state.counters.list_allocated -= old - new;
                 }
                 true
             }
@@ -80,9 +80,8 @@ impl<P: PageSource> Working<'_, P> {
             block.set_header(header.resized(need));
             // SAFETY: here the header of the rest is about to be written.
             let tail = unsafe { block.behind(need) };
-            let tail_header = Header::free(rest).with_special(free.is_fresh());
             // SAFETY: the rest of the free block, which is ours.
-            unsafe { tail.write_free(tail_header) };
+            unsafe { tail.write_free(free.rest(rest)) };
             self.state
                 .bins
                 .insert(tail, rest, self.state.config.free_order);
@@ -117,7 +116,7 @@ impl<P: PageSource> Working<'_, P> {
     ) -> Result<NonNull<u8>, HeapError> {
         let usable = match owned {
             Owned::Band(pool, _) => pool.stride(),
-            Owned::List(block) => block.header().size() - WORD,
+            Owned::List(_, header) => header.size() - WORD,
         };
         let new = match self.allocate_generously(usable, layout) {
             Ok(new) => new,
@@ -131,7 +130,8 @@ impl<P: PageSource> Working<'_, P> {
         let bytes = usable.min(layout.size());
         // SAFETY: both blocks have that many bytes, and two blocks never overlap.
         unsafe { old.copy_to_nonoverlapping(new, bytes) };
-        self.take_back(owned);
+        let left = self.state.take_back(owned);
+        self.deal_with(left);
         self.state.counters.reallocations_moved += 1;
         self.state.counters.reallocated_bytes_copied += bytes;
         Ok(new)
