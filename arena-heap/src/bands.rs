@@ -78,9 +78,9 @@ impl PoolList {
 pub(crate) struct Bands {
     /// Bytes of the aligned window a pool lies in.
     pub(crate) window: usize,
-    /// The largest size that a band serves; none if there is no band.
-    largest: Option<u16>,
-    /// The band of a size up to that, by its number of granules, rounded up, less one.
+    /// The least size that no band serves.
+    beyond: usize,
+    /// The band of a size below that, by its number of granules, rounded up, less one.
     table: [u8; TABLE],
     strides: [u16; BandConfig::MAX_BANDS],
     count: usize,
@@ -92,7 +92,7 @@ impl Bands {
     pub(crate) const fn new(config: &BandConfig) -> Self {
         let mut bands = Self {
             window: config.pool_window(),
-            largest: None,
+            beyond: 0,
             table: [0; TABLE],
             strides: [0; BandConfig::MAX_BANDS],
             count: config.count(),
@@ -104,7 +104,7 @@ impl Bands {
         while band < bands.count {
             let stride = config.band(band).block_size;
             bands.strides[band] = stride;
-            bands.largest = Some(stride);
+            bands.beyond = stride as usize + 1;
             while granules * GRANULE < stride as usize {
                 #[allow(clippy::cast_possible_truncation, reason = "at most 16 bands")]
                 let number = band as u8;
@@ -119,7 +119,7 @@ impl Bands {
     /// The band that serves requests of `size` bytes, if one does. Constant time.
     #[inline]
     pub(crate) fn band_for(&self, size: usize) -> Option<usize> {
-        if size > usize::from(self.largest?) {
+        if size >= self.beyond {
             return None;
         }
         let granules = size.saturating_sub(1) / GRANULE % TABLE;

@@ -176,6 +176,12 @@ impl Bins {
         self.head(self.first_from(class + 1)?)
     }
 
+    /// The blocks of a class that are used first and last.
+    pub(crate) fn ends(&self, class: usize) -> (Option<Block>, Option<Block>) {
+        let Links { next, previous } = self.bins[class];
+        (next, previous)
+    }
+
     /// Whether the bits say that `class` has a block: `(column bit, row bit)`.
     pub(crate) fn bits(&self, class: usize) -> (bool, bool) {
         let columns = self.columns[class / COLUMNS];

@@ -25,14 +25,16 @@ struct Foot {
     previous: Option<Pool>,
     /// The address of block 0, which `distance` tells as well.
     first: usize,
-    // From here on: what taking and giving back look at, in one line of the cache.
+    // From here on: what taking and giving back look at, in one line of the cache. No two fields that
+    // are written lie in one word of 32 bits, or reading one of them as part of such a word would have
+    // to wait for the other.
     check: usize,
     reciprocal: u32,
+    free: u32,
     /// From the header of the pool's block to the foot.
-    distance: u32,
+    distance: u16,
     stride: u16,
     count: u16,
-    free: u16,
     band: u8,
     words: u8,
     bitmap: [usize; WORDS],
@@ -62,9 +64,12 @@ impl Pool {
         let foot = unsafe { block.as_ptr().add(length - FOOT) };
         let mut bitmap = [0; WORDS];
         let mut words = 0;
-        for index in 0..count {
-            bitmap[index / BITS] |= 1 << (index % BITS);
-            words |= 1 << (index / BITS);
+        for (index, bits) in bitmap.iter_mut().enumerate() {
+            let left = count.saturating_sub(index * BITS);
+            if left > 0 {
+                *bits = usize::MAX >> (BITS - left.min(BITS));
+                words |= 1 << index;
+            }
         }
         let pool = Self(foot.cast());
         #[allow(
@@ -77,10 +82,10 @@ impl Pool {
             previous: None,
             first: block.address() + FIRST,
             reciprocal: pool_layout::reciprocal(usize::from(stride)),
-            distance: (length - FOOT) as u32,
+            free: count as u32,
+            distance: (length - FOOT) as u16,
             stride,
             count: count as u16,
-            free: count as u16,
             band,
             words,
             bitmap,
@@ -135,7 +140,7 @@ impl Pool {
 
     /// The block of the list heap that the pool lives in.
     pub(crate) fn block(self) -> Block {
-        let distance = self.foot().distance as usize;
+        let distance = usize::from(self.foot().distance);
         // SAFETY: `distance` is what lies between header and foot since `create`.
         let header = unsafe { self.0.byte_sub(distance) };
         // SAFETY: the pool's block is a block of the same arena.
@@ -160,7 +165,7 @@ impl Pool {
     /// Blocks of the pool that are free.
     #[inline]
     pub(crate) fn free(self) -> usize {
-        usize::from(self.foot().free)
+        self.foot().free as usize
     }
 
     pub(crate) fn next(self) -> Option<Self> {
@@ -181,7 +186,7 @@ impl Pool {
 
     /// Takes the lowest free block. The pool must have one. Returns it and how many are left.
     #[inline]
-    pub(crate) fn take(mut self) -> (NonNull<u8>, u16) {
+    pub(crate) fn take(mut self) -> (NonNull<u8>, u32) {
         let foot = self.foot_mut();
         let word = foot.words.trailing_zeros() as usize % WORDS;
         let bits = foot.bitmap[word];
@@ -192,7 +197,7 @@ impl Pool {
             foot.words &= !(1 << word);
         }
         foot.free -= 1;
-        let (distance, left) = (foot.distance as usize, foot.free);
+        let (distance, left) = (usize::from(foot.distance), foot.free);
         let back = distance - FIRST - index * usize::from(foot.stride);
         // SAFETY: a set bit of the bitmap belongs to a block of this pool, invariant (1), and that
         // block lies `back` bytes before the foot.
@@ -208,13 +213,16 @@ impl Pool {
 
     /// Whether a free block begins at `address`.
     pub(crate) fn is_free(self, address: NonNull<u8>) -> bool {
-        self.index_of(address).is_some_and(|index| self.has_free(index))
+        self.index_of(address)
+            .is_some_and(|index| self.has_free(index))
     }
 
     #[inline(always)]
     fn index_of(self, address: NonNull<u8>) -> Option<usize> {
         let foot = self.foot();
-        let first = self.address().wrapping_sub(foot.distance as usize - FIRST);
+        let first = self
+            .address()
+            .wrapping_sub(usize::from(foot.distance) - FIRST);
         let offset = address.addr().get().wrapping_sub(first);
         pool_layout::index_of(offset, foot.reciprocal, foot.count)
     }
@@ -226,7 +234,7 @@ impl Pool {
 
     /// Gives a block in use back. Returns how many are free now.
     #[inline]
-    pub(crate) fn give_back(mut self, BlockIndex(index): BlockIndex) -> u16 {
+    pub(crate) fn give_back(mut self, BlockIndex(index): BlockIndex) -> u32 {
         let foot = self.foot_mut();
         foot.bitmap[index / BITS % WORDS] |= 1 << (index % BITS);
         foot.words |= 1 << (index / BITS);
@@ -251,13 +259,13 @@ impl Pool {
         let beyond = (usize::from(foot.count)..MAX_BLOCKS)
             .any(|index| foot.bitmap[index / BITS] & (1 << (index % BITS)) != 0);
         foot.stride == *stride
-            && foot.distance as usize == distance
+            && usize::from(foot.distance) == distance
             && distance + FOOT <= size
             && foot.first == block.address() + FIRST
             && usize::from(foot.count)
                 == pool_layout::capacity(distance + FOOT, usize::from(*stride))
             && foot.reciprocal == pool_layout::reciprocal(usize::from(*stride))
-            && u32::from(foot.free) == free
+            && foot.free == free
             && foot.words == words
             && !beyond
     }

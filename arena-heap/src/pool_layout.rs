@@ -67,11 +67,7 @@ pub(crate) const fn reciprocal(stride: usize) -> u32 {
     clippy::cast_possible_truncation,
     reason = "pools are shorter than 4 GiB; halves are taken"
 )]
-pub(crate) const fn index_of(
-    offset: usize,
-    reciprocal: u32,
-    count: u16,
-) -> Option<usize> {
+pub(crate) const fn index_of(offset: usize, reciprocal: u32, count: u16) -> Option<usize> {
     let product = offset as u32 as u64 * reciprocal as u64;
     let (index, rest) = ((product >> 32) as usize, product as u32);
     if index < count as usize && rest < reciprocal {

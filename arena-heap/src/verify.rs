@@ -168,22 +168,26 @@ impl HeapState {
     fn verify_bins(&self, counted: &Counted) -> Result<(), Corruption> {
         let mut listed = 0;
         for class in 0..CLASSES {
-            let head = self.bins.head(class);
+            let (first, last) = self.bins.ends(class);
             let (column, row) = self.bins.bits(class);
-            if head.is_some() != column || row != self.bins.row_has_columns(class) {
+            let agree = first.is_some() == column && last.is_some() == column;
+            if !agree || row != self.bins.row_has_columns(class) {
                 return damage(0, Damage::Bitmap { class });
             }
-            let Some(head) = head else { continue };
-            let mut block = head;
-            loop {
+            let mut previous = None;
+            let mut next = first;
+            while let Some(block) = next {
                 listed += 1;
                 if listed > counted.free_blocks {
                     return damage(block.address(), Damage::List);
                 }
-                block = self.verify_link(block, class)?;
-                if block == head {
-                    break;
-                }
+                next = self.verify_links(block, previous, class)?;
+                previous = Some(block);
+            }
+            if let (Some(previous), Some(last)) = (previous, last)
+                && previous != last
+            {
+                return damage(previous.address() + WORD, Damage::Link { target: 0 });
             }
         }
         if listed != counted.free_blocks {
@@ -192,37 +196,35 @@ impl HeapState {
         Ok(())
     }
 
-    /// The next block of a bin, if it is a free block of this class that links back.
-    fn verify_link(&self, block: Block, class: usize) -> Result<Block, Corruption> {
-        let [next, _] = block.raw_links();
-        let wrong = Corruption {
-            address: block.address() + WORD,
-            damage: Damage::Link {
-                target: next.addr(),
-            },
+    /// The block that follows `block` in a bin, if there is one, and it is a free block of this class.
+    /// `block` has to link back to the one before it.
+    fn verify_links(
+        &self,
+        block: Block,
+        previous: Option<Block>,
+        class: usize,
+    ) -> Result<Option<Block>, Corruption> {
+        let [next, back] = block.raw_links();
+        if back.addr() != previous.map_or(0, Block::address) {
+            let target = back.addr();
+            return damage(block.address() + 2 * WORD, Damage::Link { target });
+        }
+        let target = next.addr();
+        let Some(next) = NonNull::new(next) else {
+            return Ok(None);
         };
-        let next = NonNull::new(next).ok_or(wrong)?;
-        if next.addr().get() % GRANULE != WORD || !self.is_inside(next.addr().get(), MIN_BLOCK) {
-            return Err(wrong);
+        let wrong = damage(block.address() + WORD, Damage::Link { target });
+        if target % GRANULE != WORD || !self.is_inside(target, MIN_BLOCK) {
+            return wrong;
         }
         // SAFETY: word-aligned and with room for a block inside an arena; nothing is taken from it
         // but header and links.
         let next = unsafe { Block::at(next) };
         let header = next.header();
         if !header.is_free() || class_of_damaged(header.size()) != Some(class) {
-            return Err(wrong);
+            return wrong;
         }
-        let [_, back] = next.raw_links();
-        if back.addr() != block.address() {
-            let address = next.address() + 2 * WORD;
-            return damage(
-                address,
-                Damage::Link {
-                    target: back.addr(),
-                },
-            );
-        }
-        Ok(next)
+        Ok(Some(next))
     }
 
     fn verify_bands(&self, counted: &Counted) -> Result<(), Corruption> {

@@ -104,12 +104,15 @@ fn headers_links_and_footers_of_free_blocks() {
         // No longer marked free: the block behind it contradicts.
         let found = damaged(&heap, header, |old| old & !1);
         assert_eq!(found, (at(behind), Damage::NeighbourState));
-        for (link, targets) in [
-            (0, [0, 1, usize::MAX & !7, 4096]),
-            (WORD, [0, 3, 8, 1 << 20]),
+        // Both are in one list, the one that was freed first in front.
+        for (block, link, targets) in [
+            (blocks[1], 0, [0, 1, usize::MAX & !7, 4096]),
+            (blocks[1], WORD, [3, 8, 1 << 20, usize::MAX]),
+            (blocks[3], 0, [1, 8, 4096, usize::MAX & !7]),
+            (blocks[3], WORD, [0, 3, 8, 1 << 20]),
         ] {
             for target in targets {
-                let link = word(blocks[1], link as isize);
+                let link = word(block, link as isize);
                 let (address, damage) = damaged(&heap, link, |_| target);
                 assert_eq!((address, damage), (at(link), Damage::Link { target }));
             }

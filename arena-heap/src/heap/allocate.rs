@@ -248,7 +248,8 @@ impl<P: PageSource> Working<'_, P> {
         // SAFETY: here the header of the cut block is about to be written.
         let block = unsafe { free.behind(slack) };
         let used = Header::used(need).with_before_free(true);
-        self.state.cut_front(block, used, header.rest(header.size() - slack))
+        self.state
+            .cut_front(block, used, header.rest(header.size() - slack))
     }
 }
 

@@ -14,8 +14,7 @@ use crate::pool::{BlockIndex, Pool};
 /// A block in use whose address was checked.
 pub(super) enum Owned {
     Band(Pool, BlockIndex),
-    /// With its header.
-    List(Block, Header),
+    List(Block),
 }
 
 /// What a free left behind that is for the heap to deal with.
@@ -37,7 +36,7 @@ impl HeapState {
         // SAFETY: the caller's promise.
         match unsafe { self.owned(block) } {
             Some(Owned::Band(pool, _)) => Ok(pool.stride()),
-            Some(Owned::List(_, header)) => Ok(header.size() - WORD),
+            Some(Owned::List(block)) => Ok(block.header().size() - WORD),
             // SAFETY: the caller's promise.
             None => Err(unsafe { self.reason(block) }),
         }
@@ -72,7 +71,7 @@ impl HeapState {
                 }
                 // SAFETY: behind a block there is a header or the end word.
                 let behind = unsafe { block.behind(header.size()) };
-                (!behind.header().before_is_free()).then_some(Owned::List(block, header))
+                (!behind.header().before_is_free()).then_some(Owned::List(block))
             }
             _ => None,
         }
@@ -136,12 +135,13 @@ impl HeapState {
                 if free == 1 {
                     self.bands.became_available(pool, self.config.free_order);
                 }
-                if usize::from(free) == pool.count() && !self.bands.is_last(pool) {
+                if free as usize == pool.count() && !self.bands.is_last(pool) {
                     return Left::Pool(pool);
                 }
                 Left::Nothing
             }
-            Owned::List(block, header) => {
+            Owned::List(block) => {
+                let header = block.header();
                 self.counters.list_block_freed(header.size() - WORD);
                 self.join(block, header)
             }

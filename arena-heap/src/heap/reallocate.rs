@@ -44,11 +44,11 @@ impl<P: PageSource> Working<'_, P> {
                 // A block is worth moving to a smaller band if that saves half of it.
                 size <= pool.stride() && (size > pool.stride() / 2 || band == Some(pool.band()))
             }
-            Owned::List(block, header) => {
+            Owned::List(block) => {
                 let Some(need) = block_size(size) else {
                     return false;
                 };
-                let old = header.size();
+                let old = block.header().size();
                 if need > old && !self.absorb(block, need) {
                     return false;
                 }
@@ -116,7 +116,7 @@ impl<P: PageSource> Working<'_, P> {
     ) -> Result<NonNull<u8>, HeapError> {
         let usable = match owned {
             Owned::Band(pool, _) => pool.stride(),
-            Owned::List(_, header) => header.size() - WORD,
+            Owned::List(block) => block.header().size() - WORD,
         };
         let new = match self.allocate_generously(usable, layout) {
             Ok(new) => new,
