@@ -130,9 +130,7 @@ impl Bins {
         let row = class / COLUMNS % MOST_ROWS;
         let columns = self.columns[row] & !(u32::from(empty) << (class % COLUMNS));
         self.columns[row] = columns;
-        if columns == 0 {
-            self.rows &= !(1 << row);
-        }
+        self.rows &= !(usize::from(columns == 0) << row);
     }
 
     /// The block of a class that is used next.

@@ -149,11 +149,11 @@ impl<P: PageSource> Working<'_, P> {
         Ok(arena.first_block())
     }
 
-    /// An arena became wholly free: one block of `size` bytes, in no bin. Keeps it in the cache or
-    /// gives it back. At most one system call.
+    /// An arena became wholly free: one block, in no bin. Keeps it in the cache or gives it back. At
+    /// most one system call.
     #[cold]
     #[inline(never)]
-    pub(super) fn arena_became_free(mut self, first: Block, size: usize) {
+    pub(super) fn arena_became_free(mut self, first: Block) {
         // SAFETY: the caller found the mark of a first block.
         let arena = unsafe { Arena::of_first_block(first) };
         let (count, bytes) = (
@@ -163,11 +163,12 @@ impl<P: PageSource> Working<'_, P> {
         if !self.state.config.keeps(count, bytes, arena.length()) && self.unmap(arena) {
             return;
         }
-        self.keep(arena, size);
+        self.keep(arena);
     }
 
     /// Puts a wholly free arena into the cache.
-    fn keep(&mut self, arena: Arena, size: usize) {
+    fn keep(&mut self, arena: Arena) {
+        let size = arena.length() - ARENA_OVERHEAD;
         let first = arena.first_block();
         // SAFETY: the whole arena is free, so the block's bytes belong to no one.
         unsafe { first.write_free(Header::free(size).with_first()) };
@@ -184,7 +185,7 @@ impl<P: PageSource> Working<'_, P> {
         self.state.arenas.uncache(arena);
         let gone = self.unmap(arena);
         if !gone {
-            self.keep(arena, size);
+            self.keep(arena);
         }
         gone
     }

@@ -23,8 +23,8 @@ pub(super) enum Left {
     Nothing,
     /// A pool without blocks in use, which is not the last one of its band.
     Pool(Pool),
-    /// An arena without blocks in use: its first block, in no bin, and that block's size.
-    Arena(Block, usize),
+    /// An arena without blocks in use: its first block, in no bin.
+    Arena(Block),
 }
 
 impl HeapState {
@@ -143,15 +143,19 @@ impl HeapState {
             Owned::List(block) => {
                 let header = block.header();
                 self.counters.list_block_freed(header.size() - WORD);
-                self.join(block, header)
+                match self.join(block, header) {
+                    None => Left::Nothing,
+                    Some(first) => Left::Arena(first),
+                }
             }
         }
     }
 
     /// Makes a block in use, counted nowhere, a free one: joined with free neighbours and in its
-    /// bin, unless its arena is all free now. `header` is the block's.
+    /// bin. If its arena is all free now, its first block is returned, in no bin. `header` is the
+    /// block's.
     #[inline(always)]
-    pub(super) fn join(&mut self, block: Block, header: Header) -> Left {
+    fn join(&mut self, block: Block, header: Header) -> Option<Block> {
         // SAFETY: behind a block there is a header or the end word.
         let behind = unsafe { block.behind(header.size()) };
         let behind_header = behind.header();
@@ -176,12 +180,12 @@ impl HeapState {
         // SAFETY: behind a block there is a header or the end word.
         if first.is_first() && unsafe { start.behind(size) }.header().is_end() {
             block.set_header(header.freed());
-            return Left::Arena(start, size);
+            return Some(start);
         }
         // SAFETY: the block and the neighbours joined to it belong to no one now.
         unsafe { start.write_free(Header::free(size).with_first_of(first)) };
         self.bins.insert(start, size, self.config.free_order);
-        Left::Nothing
+        None
     }
 }
 
@@ -208,7 +212,7 @@ impl<P: PageSource> Working<'_, P> {
         match left {
             Left::Nothing => {}
             Left::Pool(pool) => self.reborrow().pool_became_free(pool),
-            Left::Arena(first, size) => self.reborrow().arena_became_free(first, size),
+            Left::Arena(first) => self.reborrow().arena_became_free(first),
         }
     }
 
@@ -221,7 +225,8 @@ impl<P: PageSource> Working<'_, P> {
     /// Makes a block in use, counted nowhere, a free one.
     #[inline(never)]
     pub(super) fn release(&mut self, block: Block) {
-        let left = self.state.join(block, block.header());
-        self.deal_with(left);
+        if let Some(first) = self.state.join(block, block.header()) {
+            self.reborrow().arena_became_free(first);
+        }
     }
 }

@@ -22,11 +22,13 @@ impl OwnedArena {
 
 // SAFETY: blocks are the heap's, which keeps them apart, aligned, and as large as asked.
 unsafe impl GlobalAlloc for OwnedArena {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let block = self.0.borrow_mut().allocate(layout);
         block.map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
+    #[inline]
     unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
         let Some(block) = NonNull::new(block) else {
             return;
@@ -56,11 +58,13 @@ impl OwnedRlsf {
 
 // SAFETY: blocks are the allocator's, which keeps them apart, aligned, and as large as asked.
 unsafe impl GlobalAlloc for OwnedRlsf {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let block = self.0.borrow_mut().allocate(layout);
         block.map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
+    #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if let Some(block) = NonNull::new(block) {
             // SAFETY: the caller's promise: a block of this heap with that alignment, not used again.
