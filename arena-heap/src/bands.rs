@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Invariants: (1) a pool is in `available` of its band exactly if it has a free block, else in
-//! `full`; (2) of each list the first pool's `previous` is none and the last one's `next` is.
+//! `full`; (2) of each list the first pool's `previous` is none and the last one's `next` is;
+//! (3) a spare pool is one of its band.
 #![forbid(unsafe_code)]
 
 use crate::layout::GRANULE;
@@ -34,11 +35,6 @@ impl PoolList {
     #[inline]
     pub(crate) fn first(&self) -> Option<Pool> {
         self.first
-    }
-
-    /// Whether `pool` is the only one.
-    fn is_only(&self, pool: Pool) -> bool {
-        self.first == Some(pool) && self.last == Some(pool)
     }
 
     fn push(&mut self, pool: Pool, order: FreeOrder) {
@@ -86,6 +82,9 @@ pub(crate) struct Bands {
     count: usize,
     available: [PoolList; BandConfig::MAX_BANDS],
     full: [PoolList; BandConfig::MAX_BANDS],
+    /// The pool of each band that was the last to stay when it became wholly free; it may have blocks
+    /// in use again.
+    spare: [Option<Pool>; BandConfig::MAX_BANDS],
 }
 
 impl Bands {
@@ -98,6 +97,7 @@ impl Bands {
             count: config.count(),
             available: [PoolList::EMPTY; BandConfig::MAX_BANDS],
             full: [PoolList::EMPTY; BandConfig::MAX_BANDS],
+            spare: [None; BandConfig::MAX_BANDS],
         };
         let mut granules = 0;
         let mut band = 0;
@@ -166,14 +166,25 @@ impl Bands {
         self.available[pool.band()].push(pool, order);
     }
 
-    /// Whether a wholly free pool is the only one of its band with free blocks: it stays, so that
-    /// a program which takes and frees one block does not build a pool each time.
-    pub(crate) fn is_last(&self, pool: Pool) -> bool {
-        self.available[pool.band()].is_only(pool)
+    /// Whether a pool that became wholly free stays. One of each band does, so that a program whose
+    /// blocks come and go does not build a pool each time.
+    pub(crate) fn keeps(&mut self, pool: Pool) -> bool {
+        let spare = &mut self.spare[pool.band()];
+        match *spare {
+            Some(other) if other != pool && other.free() == other.count() => false,
+            _ => {
+                *spare = Some(pool);
+                true
+            }
+        }
     }
 
     /// Takes a pool with free blocks out of its list.
     pub(crate) fn remove(&mut self, pool: Pool) {
-        self.available[pool.band()].remove(pool);
+        let band = pool.band();
+        self.available[band].remove(pool);
+        if self.spare[band] == Some(pool) {
+            self.spare[band] = None;
+        }
     }
 }

@@ -36,7 +36,6 @@ impl<P: PageSource> Working<'_, P> {
     pub(crate) fn trim(&mut self) -> Trimmed {
         let bytes = self.state.arenas.bytes;
         let unmapped = self.state.counters.arenas_unmapped;
-        let failed = self.state.counters.failed_unmaps;
         self.end_empty_pools();
         let mut next = self.state.arenas.newest_cached();
         while let Some(arena) = next {
@@ -47,7 +46,8 @@ impl<P: PageSource> Working<'_, P> {
         Trimmed {
             arenas: self.state.counters.arenas_unmapped - unmapped,
             bytes: bytes - self.state.arenas.bytes,
-            failures: self.state.counters.failed_unmaps - failed,
+            // Every cached arena was offered, so those that are left were refused.
+            failures: self.state.arenas.cached_count,
         }
     }
 
