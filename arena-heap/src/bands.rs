@@ -166,15 +166,24 @@ impl Bands {
         self.available[pool.band()].push(pool, order);
     }
 
-    /// Whether a pool that became wholly free stays. One of each band does, so that a program whose
-    /// blocks come and go does not build a pool each time.
-    pub(crate) fn keeps(&mut self, pool: Pool) -> bool {
+    /// Which pool has to go, now that `pool` became wholly free. One of each band stays, so that a
+    /// program whose blocks come and go does not build a pool each time; of two it is the one at the
+    /// lower address, so that what is free lies together behind it.
+    pub(crate) fn superfluous(&mut self, pool: Pool) -> Option<Pool> {
         let spare = &mut self.spare[pool.band()];
         match *spare {
-            Some(other) if other != pool && other.free() == other.count() => false,
+            Some(other) if other != pool && other.free() == other.count() => {
+                let (low, high) = if pool.address() < other.address() {
+                    (pool, other)
+                } else {
+                    (other, pool)
+                };
+                *spare = Some(low);
+                Some(high)
+            }
             _ => {
                 *spare = Some(pool);
-                true
+                None
             }
         }
     }

@@ -21,7 +21,7 @@ pub(super) enum Owned {
 #[must_use]
 pub(super) enum Left {
     Nothing,
-    /// A pool without blocks in use, which is not the only such one of its band.
+    /// A pool without blocks in use, beside another one of its band.
     Pool(Pool),
     /// An arena without blocks in use: its first block, in no bin.
     Arena(Block),
@@ -135,7 +135,9 @@ impl HeapState {
                 if free == 1 {
                     self.bands.became_available(pool, self.config.free_order);
                 }
-                if free as usize == pool.count() && !self.bands.keeps(pool) {
+                if free as usize == pool.count()
+                    && let Some(pool) = self.bands.superfluous(pool)
+                {
                     return Left::Pool(pool);
                 }
                 Left::Nothing
