@@ -20,12 +20,10 @@ mod run;
 mod wasi;
 
 use core::ffi::{c_char, c_int};
-use core::panic::PanicInfo;
 
-use arena_heap::SharedArenaHeap;
 use os::{FixedMemory, FixedStorage, PageSize};
+use qnx_guests::cases::RuntimeHeap;
 use qnx_program::arguments::Arguments;
-use qnx_program::output::{end, say};
 use wasm_arena_wasmtime_platform::Platform;
 
 /// All memory for the runtime's own objects: taken when the program is loaded, and never more.
@@ -33,7 +31,7 @@ static STORAGE: FixedStorage<{ 24 << 20 }> = FixedStorage::new();
 
 /// The runtime's own objects: code that is being loaded, tables, instances, Pulley's stacks.
 #[global_allocator]
-static HEAP: SharedArenaHeap<FixedMemory<'static>> = SharedArenaHeap::new(FixedMemory::in_storage(
+static HEAP: RuntimeHeap = RuntimeHeap::new(FixedMemory::in_storage(
     &STORAGE,
     PageSize::new(4096).unwrap(),
 ));
@@ -52,10 +50,4 @@ pub unsafe extern "C" fn main(count: c_int, values: *const *const c_char) -> c_i
     // SAFETY: the caller's promise, passed on unchanged.
     let arguments = unsafe { Arguments::new(count, values) };
     run::run(&arguments)
-}
-
-#[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    say(format_args!("{info}\n"));
-    end(101)
 }

@@ -18,19 +18,17 @@ mod run;
 mod wasi;
 
 use core::ffi::{c_char, c_int};
-use core::panic::PanicInfo;
 
-use arena_heap::SharedArenaHeap;
 use os::{FixedMemory, FixedStorage, PageSize};
+use qnx_guests::cases::RuntimeHeap;
 use qnx_program::arguments::Arguments;
-use qnx_program::output::{end, say};
 
 /// All memory for the runtime's own objects: taken when the program is loaded, and never more.
 static STORAGE: FixedStorage<{ 8 << 20 }> = FixedStorage::new();
 
 /// The runtime's own objects: compiled code, tables, instances, stacks.
 #[global_allocator]
-static HEAP: SharedArenaHeap<FixedMemory<'static>> = SharedArenaHeap::new(FixedMemory::in_storage(
+static HEAP: RuntimeHeap = RuntimeHeap::new(FixedMemory::in_storage(
     &STORAGE,
     PageSize::new(4096).unwrap(),
 ));
@@ -44,10 +42,4 @@ pub unsafe extern "C" fn main(count: c_int, values: *const *const c_char) -> c_i
     // SAFETY: the caller's promise, passed on unchanged.
     let arguments = unsafe { Arguments::new(count, values) };
     run::run(&arguments)
-}
-
-#[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    say(format_args!("{info}\n"));
-    end(101)
 }

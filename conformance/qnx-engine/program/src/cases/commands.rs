@@ -4,13 +4,16 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use wasm_arena::{AllocError, MemoryBudget, MemoryOptions, WASM_PAGE_SIZE};
-use wasmtime::Trap;
+use qnx_guests::cases::{Verdict, ensure};
+use qnx_guests::guests::{self, Commands, Ended, MISBEHAVE, status};
+use wasm_arena::{
+    AllocError, MemoryBudget, MemoryOptions, MemoryRecord, SystemArenas, WASM_PAGE_SIZE,
+};
 
-use super::{Case, Verdict, ensure, told};
-use crate::code::{Code, Guest, MISBEHAVE, WORD_INDEX};
+use super::{Case, told};
+use crate::code::Code;
 use crate::embedding::Embedding;
-use crate::run::start;
+use crate::run::{ended, start};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -27,87 +30,47 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// How a command ended, and what it printed.
-fn command(
-    embedding: &Embedding,
+/// The guests, as one kind of code.
+struct Compiled {
+    embedding: Embedding,
     code: Code,
-    guest: &Guest,
-    words: &[&str],
-) -> (wasmtime::Result<i32>, String) {
-    let (ended, printed) = start(embedding, code, guest, words, Some(Vec::new()));
-    let printed = printed.unwrap_or_default();
-    (ended, String::from_utf8_lossy(&printed).into_owned())
+}
+
+impl Compiled {
+    fn new(code: Code, options: MemoryOptions) -> Result<Self, String> {
+        let embedding = Embedding::with(code, options).map_err(told)?;
+        Ok(Self { embedding, code })
+    }
+}
+
+impl Commands for Compiled {
+    fn run(&self, guest: &str, words: &[&str]) -> (Ended, String) {
+        let kept = Some(Vec::new());
+        let (outcome, printed) = start(&self.embedding, self.code, guest, words, kept);
+        let printed = printed.unwrap_or_default();
+        let printed = String::from_utf8_lossy(&printed).into_owned();
+        (ended(outcome), printed)
+    }
+
+    fn arenas(&self) -> &SystemArenas {
+        &self.embedding.arenas
+    }
+
+    fn records(&self) -> Vec<MemoryRecord> {
+        self.embedding.memories.records()
+    }
 }
 
 fn computes(code: Code) -> Verdict {
-    let embedding = Embedding::new(code).map_err(told)?;
-    let words = ["--words", "30000", "river"];
-    let (ended, printed) = command(&embedding, code, &WORD_INDEX, &words);
-    let status = ended.map_err(told)?;
-    ensure!(status == 0, "exit code {status}:\n{printed}");
-    ensure!(
-        printed.contains("check     index and scan agree"),
-        "it does not agree with itself:\n{printed}"
-    );
-    let records = embedding.memories.records();
-    ensure!(records.len() == 1, "{} memories", records.len());
-    let statistics = records[0].statistics;
-    ensure!(
-        statistics.grows > 0 && statistics.refused_grows == 0,
-        "{statistics:?}"
-    );
-    // What the guest says of its memory is what the arenas say of it.
-    let pages = alloc::format!(
-        "memory    {} pages at the start, {} now, {} growths",
-        statistics.initial_bytes / WASM_PAGE_SIZE,
-        statistics.peak_bytes / WASM_PAGE_SIZE,
-        statistics.grows
-    );
-    ensure!(printed.contains(&pages), "not `{pages}`:\n{printed}");
+    let commands = Compiled::new(code, MemoryOptions::default())?;
+    guests::computes(&commands, &["--words", "30000", "river"])?;
+    let grows = commands.records()[0].statistics.grows;
+    ensure!(grows > 0, "{grows} growths");
     Ok(())
 }
 
 fn traps(code: Code) -> Verdict {
-    let embedding = Embedding::new(code).map_err(told)?;
-    for (words, trap) in [
-        (&["read-past-end"][..], Trap::MemoryOutOfBounds),
-        (&["read-past-end", "16777216"], Trap::MemoryOutOfBounds),
-        (&["write-past-end"], Trap::MemoryOutOfBounds),
-        (&["straddle-end"], Trap::MemoryOutOfBounds),
-        (&["recurse"], Trap::StackOverflow),
-        (&["overflow-stack"], Trap::MemoryOutOfBounds),
-        (&["abort"], Trap::UnreachableCodeReached),
-        (&["divide-by-zero"], Trap::IntegerDivisionByZero),
-        (&["call-wrong-type"], Trap::BadSignature),
-    ] {
-        let (ended, printed) = command(&embedding, code, &MISBEHAVE, words);
-        match ended {
-            Ok(status) => return Err(alloc::format!("{words:?}: exit code {status}:\n{printed}")),
-            Err(error) => ensure!(
-                error.downcast_ref::<Trap>() == Some(&trap),
-                "{words:?}: not {trap:?}, but {error:?}"
-            ),
-        }
-        ensure!(
-            embedding.arenas.statistics().live_memories == 0,
-            "{words:?}: its memory is still there"
-        );
-    }
-    for (words, status) in [
-        (&["exit", "42"][..], 42),
-        (&["grow-huge"], 0),
-        (&["null"], 0),
-    ] {
-        let (ended, printed) = command(&embedding, code, &MISBEHAVE, words);
-        let got = ended.map_err(told)?;
-        ensure!(got == status, "{words:?}: exit code {got}:\n{printed}");
-    }
-    let statistics = embedding.arenas.statistics();
-    ensure!(
-        statistics.cache_hits > 0,
-        "no region served a second guest: {statistics:?}"
-    );
-    Ok(())
+    guests::misbehaves(&Compiled::new(code, MemoryOptions::default())?)
 }
 
 fn budget(code: Code) -> Verdict {
@@ -118,11 +81,11 @@ fn budget(code: Code) -> Verdict {
     let budget = &BUDGETS[code as usize];
     let mut options = MemoryOptions::default();
     options.budget = Some(budget.into());
-    let embedding = Embedding::with(code, options).map_err(told)?;
-    let (ended, printed) = command(&embedding, code, &MISBEHAVE, &["grow-forever"]);
-    let status = ended.map_err(told)?;
+    let commands = Compiled::new(code, options)?;
+    let (ended, printed) = commands.run(MISBEHAVE, &["grow-forever"]);
+    let status = status(ended)?;
     ensure!(status == 0, "exit code {status}:\n{printed}");
-    let records = embedding.memories.records();
+    let records = commands.records();
     let refusal = records.first().and_then(|record| record.last_refusal);
     ensure!(
         matches!(refusal, Some(AllocError::BudgetExceeded { .. })),

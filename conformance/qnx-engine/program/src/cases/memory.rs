@@ -2,12 +2,12 @@
 #![forbid(unsafe_code)]
 
 use alloc::format;
-use alloc::string::String;
 
+use qnx_guests::cases::{Verdict, ensure, is_data, object_bytes, part_of};
 use wasm_arena::{MemoryOptions, RegionPart, WASM_PAGE_SIZE};
 
 use super::steps::Steps;
-use super::{Case, Verdict, ensure, told};
+use super::{Case, told};
 use crate::HEAP;
 use crate::code::{Code, STEPS};
 use crate::embedding::Embedding;
@@ -31,13 +31,6 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// What an address is to the arenas.
-fn part_of(embedding: &Embedding, address: usize) -> Result<Option<RegionPart>, String> {
-    let description = embedding.arenas.describe_address(address);
-    let description = description.map_err(|busy| format!("{busy:?}"))?;
-    Ok(description.map(|description| description.part))
-}
-
 fn arenas(code: Code) -> Verdict {
     let embedding = Embedding::new(code).map_err(told)?;
     let mut steps = Steps::new(&embedding, code).map_err(told)?;
@@ -46,20 +39,12 @@ fn arenas(code: Code) -> Verdict {
         steps.call::<_, i32>("grow", grown).map_err(told)?;
         let (base, size) = steps.memory().ok_or("no memory")?;
         ensure!(size == pages as usize * WASM_PAGE_SIZE, "{size} bytes");
-        for offset in [0, size / 2, size - 1] {
-            let part = part_of(&embedding, base + offset)?;
-            ensure!(
-                part == Some(RegionPart::Data { offset }),
-                "offset {offset:#x} is {part:?}"
-            );
-            #[cfg(feature = "stand-in")]
-            super::refusals::is_in_a_block_of_the_c_library(base + offset)?;
-        }
+        is_data(&embedding.arenas, base, size)?;
         for (address, guard) in [
             (base - 1, RegionPart::GuardBefore { before_base: 1 }),
             (base + size + 1, RegionPart::GuardAfter { offset: size + 1 }),
         ] {
-            let part = part_of(&embedding, address)?;
+            let part = part_of(&embedding.arenas, address)?;
             let room = matches!(part, Some(RegionPart::RoomToGrow { .. }));
             ensure!(part == Some(guard) || room, "{address:#x} is {part:?}");
         }
@@ -108,13 +93,11 @@ fn heap(code: Code) -> Verdict {
         now.allocations - before.allocations
     );
     // Neither the guest's memory nor its code is among them; Pulley's stack is.
-    let bytes =
-        |heap: &arena_heap::HeapStatistics| heap.list_allocated_bytes + heap.band_allocated_bytes;
-    let taken = bytes(&now) - bytes(&before);
+    let taken = object_bytes(&now) - object_bytes(&before);
     ensure!(taken < 41 * WASM_PAGE_SIZE, "{taken} bytes of objects");
     drop(steps);
     drop(embedding);
-    let left = bytes(&HEAP.statistics()).saturating_sub(bytes(&before));
+    let left = object_bytes(&HEAP.statistics()).saturating_sub(object_bytes(&before));
     // Wasmtime keeps a table of types and one of modules.
     ensure!(left < 8 << 10, "{left} bytes of objects are left behind");
     Ok(())

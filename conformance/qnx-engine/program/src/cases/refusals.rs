@@ -5,11 +5,13 @@ use alloc::format;
 use alloc::string::String;
 
 use conformance::Observer;
+use qnx_guests::cases::{Verdict, ensure};
+use qnx_guests::watch;
 use qnx_program::bench::{self, StandIn, Switch};
 use wasm_arena::WASM_PAGE_SIZE;
 
 use super::steps::Steps;
-use super::{Case, Verdict, ensure, told};
+use super::{Case, told};
 use crate::PLATFORM;
 use crate::code::{Code, STEPS};
 use crate::embedding::Embedding;
@@ -32,34 +34,6 @@ pub(super) const CASES: &[Case] = &[
         run: refused_unmapping,
     },
 ];
-
-/// Whether nothing was done that would have hurt on QNX.
-fn no_complaints() -> Verdict {
-    let complaints = StandIn.complaints();
-    ensure!(
-        complaints == 0,
-        "{complaints} complaints; the first: {}",
-        StandIn.complaint(0)
-    );
-    Ok(())
-}
-
-/// Whether everything was given back as well.
-pub(super) fn nothing_left() -> Verdict {
-    no_complaints()?;
-    let held = StandIn.held_bytes();
-    ensure!(held == 0, "{held} bytes were not given back");
-    Ok(())
-}
-
-/// Whether an address is in a block that `posix_memalign` handed out.
-pub(super) fn is_in_a_block_of_the_c_library(address: usize) -> Verdict {
-    ensure!(
-        bench::block_of(address).is_some(),
-        "{address:#x} is in no block of the C library's heap"
-    );
-    Ok(())
-}
 
 fn protections(code: Code) -> Verdict {
     // qnx-facts §6.1: read and execute, and read.
@@ -101,38 +75,14 @@ fn whole_life(code: Code) -> Result<(), String> {
         .map_err(|error| format!("trim: {error}"))?;
     let unreturned = embedding.arenas.statistics().unreturned;
     if unreturned.regions > 0 {
-        return Err(format!("counted: {unreturned:?}"));
+        return Err(format!("{}: {unreturned:?}", watch::COUNTED));
     }
     Ok(())
 }
 
 fn each_refused(code: Code) -> Verdict {
-    for name in ["mmap", "mprotect", "posix_memalign", "mallopt"] {
-        let mut refused = 0;
-        // Until the nth call of this kind is never made.
-        for n in 1.. {
-            bench::start_anew();
-            let refusals = StandIn.refusals();
-            ensure!(bench::refuse_nth_of(name, n), "no call is named {name}");
-            let outcome = whole_life(code);
-            if StandIn.refusals() == refusals {
-                ensure!(outcome.is_ok(), "without a refusal: {outcome:?}");
-                break;
-            }
-            refused += 1;
-            let counted = matches!(&outcome, Err(said) if said.starts_with("counted"));
-            let left = if counted {
-                no_complaints()
-            } else {
-                nothing_left()
-            };
-            left.map_err(|left| format!("{name} {n}: {outcome:?}: {left}"))?;
-        }
-        // Settings that are the defaults are not told to `mallopt`.
-        ensure!(refused > 0 || name == "mallopt", "{name} is never called");
-    }
-    bench::start_anew();
-    Ok(())
+    let kinds = ["mmap", "mprotect", "posix_memalign", "mallopt"];
+    watch::each_refused(&kinds, || whole_life(code))
 }
 
 fn no_memory(code: Code) -> Verdict {

@@ -3,9 +3,10 @@
 
 use core::fmt;
 
+use qnx_guests::cases::{Verdict, ensure};
 use wasmtime::{Caller, Extern, Instance, Linker, Store, Trap, WasmParams, WasmResults};
 
-use super::{Case, Verdict, ensure, told};
+use super::{Case, told};
 use crate::code::{Code, STEPS};
 use crate::embedding::Embedding;
 

@@ -2,13 +2,13 @@
 #![forbid(unsafe_code)]
 
 use alloc::format;
-use alloc::string::String;
 
-use wasm_arena::{RegionPart, WASM_PAGE_SIZE};
+use qnx_guests::cases::{Verdict, ensure, is_data, object_bytes};
+use wasm_arena::WASM_PAGE_SIZE;
 use wasm_arena_wasmi::ArenaStore;
 use wasmi::{Instance, Linker, TrapCode};
 
-use super::{Case, Verdict, ensure, told};
+use super::{Case, told};
 use crate::HEAP;
 use crate::embedding::{Embedding, MEMORIES};
 
@@ -56,13 +56,6 @@ impl Steps {
     }
 }
 
-/// What an address is to the arenas.
-fn part_of(embedding: &Embedding, address: usize) -> Result<Option<RegionPart>, String> {
-    let description = embedding.arenas.describe_address(address);
-    let description = description.map_err(|busy| format!("{busy:?}"))?;
-    Ok(description.map(|description| description.part))
-}
-
 fn arenas() -> Verdict {
     let embedding = Embedding::new().map_err(told)?;
     let mut steps = Steps::new(&embedding).map_err(told)?;
@@ -74,15 +67,7 @@ fn arenas() -> Verdict {
             memory.data_ptr(&steps.store).addr(),
             memory.data_size(&steps.store),
         );
-        for offset in [0, size / 2, size - 1] {
-            let part = part_of(&embedding, base + offset)?;
-            ensure!(
-                part == Some(RegionPart::Data { offset }),
-                "offset {offset:#x} is {part:?}"
-            );
-            #[cfg(feature = "stand-in")]
-            super::refusals::is_in_a_block_of_the_c_library(base + offset)?;
-        }
+        is_data(&embedding.arenas, base, size)?;
         let records = steps.store.records();
         ensure!(
             records.len() == 2 && records[0].statistics.current_bytes == size,
@@ -169,8 +154,6 @@ fn survives() -> Verdict {
 }
 
 fn heap() -> Verdict {
-    let bytes =
-        |heap: &arena_heap::HeapStatistics| heap.list_allocated_bytes + heap.band_allocated_bytes;
     let before = HEAP.statistics();
     let embedding = Embedding::new().map_err(told)?;
     let mut steps = Steps::new(&embedding).map_err(told)?;
@@ -182,11 +165,11 @@ fn heap() -> Verdict {
         now.allocations - before.allocations
     );
     // The guest's memories are not among them.
-    let taken = bytes(&now) - bytes(&before);
+    let taken = object_bytes(&now) - object_bytes(&before);
     ensure!(taken < 12 * WASM_PAGE_SIZE, "{taken} bytes of objects");
     drop(steps);
     drop(embedding);
-    let left = bytes(&HEAP.statistics()).saturating_sub(bytes(&before));
+    let left = object_bytes(&HEAP.statistics()).saturating_sub(object_bytes(&before));
     ensure!(left == 0, "{left} bytes of objects are left behind");
     Ok(())
 }

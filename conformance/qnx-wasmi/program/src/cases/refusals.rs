@@ -5,11 +5,13 @@ use alloc::format;
 use alloc::string::String;
 
 use conformance::Observer;
+use qnx_guests::cases::{Verdict, ensure};
+use qnx_guests::watch;
 use qnx_program::bench::{self, StandIn, Switch};
 use wasm_arena::WASM_PAGE_SIZE;
 
 use super::memory::Steps;
-use super::{Case, Verdict, ensure, told};
+use super::{Case, told};
 use crate::embedding::Embedding;
 
 pub(super) const CASES: &[Case] = &[
@@ -26,28 +28,6 @@ pub(super) const CASES: &[Case] = &[
         run: no_calls,
     },
 ];
-
-/// Whether everything was given back, and nothing was done that would have hurt on QNX.
-pub(super) fn nothing_left() -> Verdict {
-    let complaints = StandIn.complaints();
-    ensure!(
-        complaints == 0,
-        "{complaints} complaints; the first: {}",
-        StandIn.complaint(0)
-    );
-    let held = StandIn.held_bytes();
-    ensure!(held == 0, "{held} bytes were not given back");
-    Ok(())
-}
-
-/// Whether an address is in a block that `posix_memalign` handed out.
-pub(super) fn is_in_a_block_of_the_c_library(address: usize) -> Verdict {
-    ensure!(
-        bench::block_of(address).is_some(),
-        "{address:#x} is in no block of the C library's heap"
-    );
-    Ok(())
-}
 
 /// An engine, a module, an instance that grows twice and traps once, and their end.
 fn whole_life() -> Result<(), String> {
@@ -74,35 +54,13 @@ fn whole_life() -> Result<(), String> {
         .map_err(|error| format!("{error}"))?;
     let unreturned = embedding.arenas.statistics().unreturned;
     if unreturned.regions > 0 {
-        return Err(format!("counted: {unreturned:?}"));
+        return Err(format!("{}: {unreturned:?}", watch::COUNTED));
     }
     Ok(())
 }
 
 fn each_refused() -> Verdict {
-    for name in ["mprotect", "posix_memalign", "mallopt"] {
-        let mut refused = 0;
-        // Until the nth call of this kind is never made.
-        for n in 1.. {
-            bench::start_anew();
-            let refusals = StandIn.refusals();
-            ensure!(bench::refuse_nth_of(name, n), "no call is named {name}");
-            let outcome = whole_life();
-            if StandIn.refusals() == refusals {
-                ensure!(outcome.is_ok(), "without a refusal: {outcome:?}");
-                break;
-            }
-            refused += 1;
-            let counted = matches!(&outcome, Err(said) if said.starts_with("counted"));
-            if !counted {
-                nothing_left().map_err(|left| format!("{name} {n}: {outcome:?}: {left}"))?;
-            }
-        }
-        // Settings that are the defaults are not told to `mallopt`.
-        ensure!(refused > 0 || name == "mallopt", "{name} is never called");
-    }
-    bench::start_anew();
-    Ok(())
+    watch::each_refused(&["mprotect", "posix_memalign", "mallopt"], whole_life)
 }
 
 fn no_memory() -> Verdict {
