@@ -1,8 +1,11 @@
 //! `--engine wasmi`: the same guests, interpreted.
 
+use std::fs::File;
+use std::process::Stdio;
+
 use serde_json::Value;
 
-use crate::support::{Finished, Folder, guest, run, run_guest};
+use crate::support::{Finished, Folder, guest, program, run, run_guest};
 
 /// A run with `--engine wasmi` and these options, with the report as data.
 fn interpreted(options: &[&str], guest: &str, arguments: &[&str]) -> Finished {
@@ -250,4 +253,39 @@ fn what_of_wasi_is_there_works_and_the_rest_says_so() {
                 (call $exit (call $write (i32.const 1) (i32.const -8) (i32.const 9) (i32.const 0)))))"#,
     );
     assert_eq!(run(&[&base[..], &[&wild]].concat()).code, Some(21));
+}
+
+#[test]
+fn a_write_that_fails_is_told_to_the_guest() {
+    let folder = Folder::new();
+    // Leaves with the error number of its second write, so that nothing is put off.
+    let writes = folder.write(
+        "writes.wat",
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 0) "\10\00\00\00\03\00\00\00")
+            (data (i32.const 16) "abc")
+            (func $abc (result i32)
+                (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+            (func (export "_start") (drop (call $abc)) (call $exit (call $abc))))"#,
+    );
+    let status = |engine: &str, stdout: Stdio| {
+        let mut command = program(&["run", "--engine", engine, "--report", "none", &writes]);
+        command.stdout(stdout).status().unwrap().code()
+    };
+    // WASI's numbers for a full device and a pipe that nobody reads.
+    for engine in ["wasmtime", "wasmi"] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        assert_eq!(status(engine, full.into()), Some(51), "{engine}");
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(status("wasmi", writer.into()), Some(64));
+    let finished = run(&["run", "--engine", "wasmi", "--report", "none", &writes]);
+    assert_eq!(
+        (finished.code, finished.stdout.as_str()),
+        (Some(0), "abcabc")
+    );
 }

@@ -20,7 +20,7 @@ use super::options::{RunOptions, SystemName};
 use super::report::{ArenasReport, Time};
 use super::system::{Accounts, accounts_of};
 use crate::exit::Failure;
-use wasi::{HasWasi, Wasi};
+use wasi::{HasWasi, Streams, Wasi};
 
 /// How deep calls may go. The interpreter's stack is not the host's.
 const RECURSION: usize = 20_000;
@@ -147,6 +147,8 @@ fn program(options: &RunOptions, module: &GuestModule) -> Result<Wasi, Failure> 
     if options.invoke.is_none() {
         words.extend_from_slice(&options.arguments);
     }
-    Wasi::new(words, &options.variables)
+    let streams = Streams::of_this_process()
+        .map_err(|error| refuse(module, &format_args!("standard streams: {error}")))?;
+    Wasi::new(words, &options.variables, streams)
         .map_err(|why| Failure::usage(format_args!("arguments and --env: {why}")))
 }

@@ -12,8 +12,10 @@
 //! own access to files beside the one that Wasmtime has here, which doubles what this program is made
 //! of; so files are Wasmtime's business.
 
-use core::ops::RangeInclusive;
-use std::io::{self, Read, Write};
+use core::ops::{Range, RangeInclusive};
+use std::fs::File;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::os::fd::AsFd;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use wasmi::{Caller, Engine, Error, Extern, ExternType, Linker, Module, Val, ValType};
@@ -22,11 +24,16 @@ const WASI: &str = "wasi_snapshot_preview1";
 
 // Error numbers of WASI preview 1.
 const SUCCESS: i32 = 0;
+const TRY_AGAIN: i32 = 6;
 const BAD_FILE: i32 = 8;
+const OVER_QUOTA: i32 = 19;
 const BAD_POINTER: i32 = 21;
+const FILE_TOO_LARGE: i32 = 22;
 const INVALID: i32 = 28;
 const IO: i32 = 29;
+const NO_SPACE: i32 = 51;
 const NOT_SUPPORTED: i32 = 52;
+const BROKEN_PIPE: i32 = 64;
 const NOT_SEEKABLE: i32 = 70;
 
 /// The type of a file that is neither of the ones WASI has names for.
@@ -48,17 +55,48 @@ const PIECES: u32 = 1024;
 pub(super) struct Wasi {
     arguments: Vec<String>,
     variables: Vec<String>,
+    streams: Streams,
     start: Instant,
 }
 
+/// Where a program writes, without a buffer between: what it is told was not written, is not written
+/// later either.
+#[derive(Debug)]
+pub(super) struct Streams {
+    output: File,
+    errors: File,
+}
+
+impl Streams {
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// No descriptors are left.
+    pub(super) fn of_this_process() -> io::Result<Self> {
+        Ok(Self {
+            output: io::stdout().as_fd().try_clone_to_owned()?.into(),
+            errors: io::stderr().as_fd().try_clone_to_owned()?.into(),
+        })
+    }
+
+    fn to_write(&self, file: u32) -> Step<&File> {
+        match file {
+            1 => Ok(&self.output),
+            2 => Ok(&self.errors),
+            _ => Err(BAD_FILE),
+        }
+    }
+}
+
 impl Wasi {
-    /// A program with these words (its name first) and these variables.
+    /// A program with these words (its name first), these variables and these streams.
     ///
     /// # Errors
     /// One of them holds a zero byte, which ends a text for the guest.
     pub(super) fn new(
         arguments: Vec<String>,
         variables: &[(String, String)],
+        streams: Streams,
     ) -> Result<Self, String> {
         let variables: Vec<String> = variables
             .iter()
@@ -73,6 +111,7 @@ impl Wasi {
             None => Ok(Self {
                 arguments,
                 variables,
+                streams,
                 start: Instant::now(),
             }),
         }
@@ -96,16 +135,31 @@ struct Memory<'a>(&'a mut [u8]);
 
 impl<'a> Memory<'a> {
     fn of<D>(caller: &'a mut Caller<'_, D>) -> Step<Self> {
+        Self::with_data(caller).map(|(memory, _)| memory)
+    }
+
+    fn with_data<D>(caller: &'a mut Caller<'_, D>) -> Step<(Self, &'a mut D)> {
         match caller.get_export("memory") {
-            Some(Extern::Memory(memory)) => Ok(Self(memory.data_mut(caller))),
+            Some(Extern::Memory(memory)) => {
+                let (bytes, data) = memory.data_and_store_mut(caller);
+                Ok((Self(bytes), data))
+            }
             _ => Err(BAD_POINTER),
         }
     }
 
-    fn bytes(&mut self, at: u32, len: u32) -> Step<&mut [u8]> {
+    fn range(at: u32, len: u32) -> Step<Range<usize>> {
         let start = at as usize;
         let end = start.checked_add(len as usize).ok_or(BAD_POINTER)?;
-        self.0.get_mut(start..end).ok_or(BAD_POINTER)
+        Ok(start..end)
+    }
+
+    fn view(&self, at: u32, len: u32) -> Step<&[u8]> {
+        self.0.get(Self::range(at, len)?).ok_or(BAD_POINTER)
+    }
+
+    fn bytes(&mut self, at: u32, len: u32) -> Step<&mut [u8]> {
+        self.0.get_mut(Self::range(at, len)?).ok_or(BAD_POINTER)
     }
 
     fn put(&mut self, at: u32, bytes: &[u8]) -> Step<()> {
@@ -119,9 +173,9 @@ impl<'a> Memory<'a> {
         self.put(at, &number.to_le_bytes())
     }
 
-    fn get_u32(&mut self, at: u32) -> Step<u32> {
+    fn get_u32(&self, at: u32) -> Step<u32> {
         let mut number = [0; 4];
-        number.copy_from_slice(self.bytes(at, 4)?);
+        number.copy_from_slice(self.view(at, 4)?);
         Ok(u32::from_le_bytes(number))
     }
 
@@ -147,7 +201,7 @@ impl<'a> Memory<'a> {
 
     /// The pieces of memory that a list of them names: where each is, and how long. No more than
     /// [`PIECES`]; a read or a write may do less than it was asked for.
-    fn pieces(&mut self, list: u32, count: u32) -> Step<Vec<(u32, u32)>> {
+    fn pieces(&self, list: u32, count: u32) -> Step<Vec<(u32, u32)>> {
         (0..count.min(PIECES))
             .map(|piece| {
                 let place = piece
@@ -161,21 +215,41 @@ impl<'a> Memory<'a> {
     }
 }
 
-fn fd_write<D>(mut caller: Caller<'_, D>, file: u32, list: u32, count: u32, done: u32) -> i32 {
+/// The number the guest gets for an error of the system.
+fn error_number(error: &io::Error) -> i32 {
+    match error.kind() {
+        ErrorKind::WouldBlock => TRY_AGAIN,
+        ErrorKind::QuotaExceeded => OVER_QUOTA,
+        ErrorKind::FileTooLarge => FILE_TOO_LARGE,
+        ErrorKind::StorageFull => NO_SPACE,
+        ErrorKind::BrokenPipe => BROKEN_PIPE,
+        _ => IO,
+    }
+}
+
+/// Writes as much as the system takes at once.
+fn fd_write<D: HasWasi>(
+    mut caller: Caller<'_, D>,
+    file: u32,
+    list: u32,
+    count: u32,
+    done: u32,
+) -> i32 {
     answer((|| {
-        let mut memory = Memory::of(&mut caller)?;
-        let mut output: Box<dyn Write> = match file {
-            1 => Box::new(io::stdout().lock()),
-            2 => Box::new(io::stderr().lock()),
-            _ => return Err(BAD_FILE),
+        let (mut memory, data) = Memory::with_data(&mut caller)?;
+        let mut output = data.wasi().streams.to_write(file)?;
+        // Before anything is written.
+        memory.view(done, 4)?;
+        let pieces = memory.pieces(list, count)?.into_iter();
+        let views = pieces.map(|(at, len)| memory.view(at, len).map(IoSlice::new));
+        let views: Vec<_> = views.collect::<Step<_>>()?;
+        let written = loop {
+            match output.write_vectored(&views) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => break other.map_err(|error| error_number(&error))?,
+            }
         };
-        let mut total = 0;
-        for (at, len) in memory.pieces(list, count)? {
-            output.write_all(memory.bytes(at, len)?).map_err(|_| IO)?;
-            total += len as usize;
-        }
-        output.flush().map_err(|_| IO)?;
-        memory.put_u32(done, total)
+        memory.put_u32(done, written)
     })())
 }
 
@@ -194,7 +268,7 @@ fn fd_read<D>(mut caller: Caller<'_, D>, file: u32, list: u32, count: u32, done:
             total = io::stdin()
                 .lock()
                 .read(&mut target[..chunk])
-                .map_err(|_| IO)?;
+                .map_err(|error| error_number(&error))?;
         }
         memory.put_u32(done, total)
     })())
