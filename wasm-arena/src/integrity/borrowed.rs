@@ -138,7 +138,20 @@ impl<T: ChecksumTable> BorrowedChecksums<T> {
     /// The first damage: [`IntegrityError::BlockDamaged`] or [`IntegrityError::ChecksumDamaged`];
     /// [`IntegrityError::SizeChanged`] if the contents are not as long as they were.
     pub fn verify(&self, contents: &[u8]) -> Result<(), IntegrityError> {
-        (0..self.block_count()).try_for_each(|number| self.verify_block(contents, number))
+        if contents.len() != self.size() {
+            return Err(self.size_changed(contents));
+        }
+        let mut result = Ok(());
+        self.sum_each(
+            contents,
+            0..self.block_count(),
+            |number, entry, computed| {
+                if result.is_ok() {
+                    result = self.judge(number, entry, computed);
+                }
+            },
+        )?;
+        result
     }
 
     /// Verifies one block; one that is not covered is sound.
@@ -164,20 +177,58 @@ impl<T: ChecksumTable> BorrowedChecksums<T> {
     }
 
     fn check(&self, contents: &[u8], number: usize) -> Result<(), IntegrityError> {
-        let block = self.blocks.block(number);
-        let records = self.entry(number)?.get(number);
-        let computed = sum(&contents[block.bytes.clone()]);
+        let computed = sum(&contents[self.blocks.block(number).bytes]);
+        self.judge(number, self.entry(number)?, computed)
+    }
+
+    #[inline]
+    fn judge(
+        &self,
+        number: usize,
+        entry: &ChecksumEntry,
+        computed: u32,
+    ) -> Result<(), IntegrityError> {
+        let records = entry.get(number);
         if computed == records.first && records.agree() {
             return Ok(());
         }
-        Err(damage(&block, computed, records))
+        Err(damage(&self.blocks.block(number), computed, records))
     }
 
     fn record(&self, contents: &[u8], numbers: Range<usize>) -> Result<(), IntegrityError> {
-        for number in numbers {
-            let bytes = self.blocks.block(number).bytes;
-            let records = Records::of(sum(&contents[bytes]));
-            self.entry(number)?.set(number, records);
+        self.sum_each(contents, numbers, |number, entry, sum| {
+            entry.set(number, Records::of(sum));
+        })
+    }
+
+    /// Sums blocks in a row, neighbours side by side, and tells `each` number, entry and checksum in
+    /// turn.
+    fn sum_each(
+        &self,
+        contents: &[u8],
+        numbers: Range<usize>,
+        mut each: impl FnMut(usize, &ChecksumEntry, u32),
+    ) -> Result<(), IntegrityError> {
+        let Some(last) = numbers.clone().next_back() else {
+            return Ok(());
+        };
+        self.entry(last)?;
+        let entries = self.table.entries().iter().enumerate();
+        let mut entries = entries.skip(numbers.start);
+        let mut tell = |sum| {
+            if let Some((number, entry)) = entries.next() {
+                each(number, entry, sum);
+            }
+        };
+        let start = self.blocks.block(numbers.start).bytes.start;
+        let last = self.blocks.block(last).bytes;
+        // A last block that ends within a word is summed by itself.
+        let is_whole = last.end.is_multiple_of(WORD);
+        let end = if is_whole { last.end } else { last.start };
+        let words = contents[start..end].as_chunks().0;
+        checksum::sum_blocks(Shown(words), self.block_size() / WORD, &mut tell);
+        if !is_whole {
+            tell(sum(&contents[last]));
         }
         Ok(())
     }

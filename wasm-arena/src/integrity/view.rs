@@ -53,6 +53,7 @@ impl<'a> View<'a> {
     }
 
     /// Compares a block's checksum with its records, or with the first alone.
+    #[inline]
     fn judge(
         block: &Block,
         computed: u32,
@@ -122,11 +123,11 @@ impl<'a> View<'a> {
             target: target.as_chunks_mut().0,
         };
         checksum::sum_blocks(run, self.blocks.block_size() / WORD, |computed| {
-            if let Some((number, entry)) = entries.next()
-                && result.is_ok()
-            {
+            if let Some((number, entry)) = entries.next() {
                 let (block, records) = (self.blocks.block(number), entry.get(number));
-                result = Self::judge(&block, computed, records, both_records);
+                if let Err(damage) = Self::judge(&block, computed, records, both_records) {
+                    result = result.and(Err(damage));
+                }
             }
         });
         result
