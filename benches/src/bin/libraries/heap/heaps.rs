@@ -45,12 +45,10 @@ type Levels = Tlsf<'static, usize, usize, { usize::BITS as usize }, { usize::BIT
 pub(super) struct OwnedRlsf(RefCell<Levels>);
 
 impl OwnedRlsf {
-    /// More than any trace needs at once. The memory is never given back.
-    const POOL: usize = 256 << 20;
-
-    pub(super) fn new() -> Self {
+    /// With so many bytes, which are never given back.
+    pub(super) fn new(bytes: usize) -> Self {
         let mut levels = Levels::new();
-        let pool: Box<[MaybeUninit<u8>]> = Box::new_uninit_slice(Self::POOL);
+        let pool: Box<[MaybeUninit<u8>]> = Box::new_uninit_slice(bytes);
         levels.insert_free_block(Box::leak(pool));
         Self(RefCell::new(levels))
     }

@@ -30,9 +30,12 @@ pub(crate) const GROUP: Group = Group {
         "an operation: one call, either of allocate or of free, from a trace that is the same for \
          all: sizes 16 B to 64 KiB, evenly over the powers of two; phases: small ones up to 512 B",
         "all but those without a lock may be shared between threads; talc takes the lock of \
-         arena-heap, and its memory from glibc; rlsf without a lock has 256 MiB beforehand",
-        "arena-heap holds what it has (hold, arenas of 256 KiB), as rlsf does; with default settings it \
-         keeps 12 arenas of 32 KiB and gives the rest back, which costs a call and page faults",
+         arena-heap, and its memory from glibc",
+        "arena-heap has 256 MiB beforehand in one piece (preallocate), of which what was never written \
+         takes no memory; so has rlsf without a lock, while the one with a lock maps more at the end of \
+         the one pool it has, and keeps it; on hold, arena-heap maps arenas of 256 KiB as it needs them, \
+         and keeps them; with default settings it keeps 12 arenas of 32 KiB and gives the rest back, \
+         which costs a call and page faults",
         "two threads: each plays a trace of its own on the same heap; the mean of their times",
         "footprint: greatest resident size of a process of its own that writes to every host page \
          it gets, less what it had before, over the most bytes alive at once",
@@ -43,19 +46,29 @@ pub(crate) const GROUP: Group = Group {
 
 const OURS: &str = "arena-heap";
 const OURS_ALONE: &str = "arena-heap, no lock";
+const OURS_ON_HOLD: &str = "arena-heap, on hold";
 const OURS_DEFAULT: &str = "arena-heap, default settings";
 
-/// Keeps what it once had, like the others.
-const HELD: HeapConfig = HeapConfig {
+/// More than any trace needs at once. What is never written takes no memory.
+const BEFOREHAND: usize = 256 << 20;
+
+/// As a program would have it that values time: all its memory in one piece from the start.
+const PREALLOCATED: HeapConfig = HeapConfig {
+    preallocate: BEFOREHAND,
+    ..HeapConfig::DEFAULT
+};
+
+/// Keeps what it once had.
+const ON_HOLD: HeapConfig = HeapConfig {
     arena_size: HeapConfig::MAX_ARENA_SIZE,
     hold: true,
     ..HeapConfig::DEFAULT
 };
 
-/// Ours, as a program would have it that values time more than memory.
-fn held() -> Result<SharedArenaHeap<OsPages>, String> {
+/// Ours with a lock.
+fn shared(config: HeapConfig) -> Result<SharedArenaHeap<OsPages>, String> {
     let heap = SharedArenaHeap::new(OsPages::new());
-    heap.configure(HELD).map_err(|error| error.to_string())?;
+    heap.configure(config).map_err(|error| error.to_string())?;
     Ok(heap)
 }
 
@@ -95,13 +108,14 @@ fn playing<'h>(name: &str, heap: &'h impl GlobalAlloc, events: &'h [Event]) -> C
 }
 
 fn alone(events: &[Event], setting: Setting) -> Result<Vec<Measured>, String> {
-    let arena = held()?;
+    let arena = shared(PREALLOCATED)?;
     let talc = TalcLock::<RawLock, _>::new(GlobalAllocSource::new(System));
     let rlsf: GlobalTlsf = GlobalTlsf::new();
-    let arena_alone = OwnedArena::new(HELD)?;
-    let arena_default = SharedArenaHeap::new(OsPages::new());
+    let arena_alone = OwnedArena::new(PREALLOCATED)?;
     let talc_alone = TalcCell::new(GlobalAllocSource::new(System));
-    let rlsf_alone = OwnedRlsf::new();
+    let rlsf_alone = OwnedRlsf::new(BEFOREHAND);
+    let arena_on_hold = shared(ON_HOLD)?;
+    let arena_default = shared(HeapConfig::DEFAULT)?;
     let mut contenders = [
         playing(OURS, &arena, events),
         playing("talc", &talc, events),
@@ -111,6 +125,7 @@ fn alone(events: &[Event], setting: Setting) -> Result<Vec<Measured>, String> {
         playing(OURS_ALONE, &arena_alone, events),
         playing("talc, no lock", &talc_alone, events),
         playing("rlsf, no lock", &rlsf_alone, events),
+        playing(OURS_ON_HOLD, &arena_on_hold, events),
         playing(OURS_DEFAULT, &arena_default, events),
     ];
     race(&mut contenders, setting.effort)
@@ -147,7 +162,7 @@ fn aims_alone(pattern: Pattern, measured: &[Measured]) -> Result<Vec<Aim>, Strin
 }
 
 fn together(pattern: Pattern, setting: Setting) -> Result<Vec<Measured>, String> {
-    let arena = held()?;
+    let arena = shared(PREALLOCATED)?;
     let talc = TalcLock::<RawLock, _>::new(GlobalAllocSource::new(System));
     let rlsf: GlobalTlsf = GlobalTlsf::new();
     let events = pattern.events(1);
