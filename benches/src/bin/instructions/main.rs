@@ -78,11 +78,11 @@ impl Log {
 /// counted when the limit was set.
 const LIMITS: [(&str, u64); 11] = [
     ("heap, fragmented: allocate", 1000),
-    ("heap, fragmented: free", 450),
+    ("heap, fragmented: free", 400),
     // Before it refuses, a heap gives back what it can spare and asks again.
-    ("heap, full: allocate 1000 B, refused", 4000),
-    ("heap, full: allocate 1000 B, the last", 300),
-    ("heap, full: free", 300),
+    ("heap, full: allocate 1000 B, refused", 3700),
+    ("heap, full: allocate 1000 B, the last", 190),
+    ("heap, full: free", 230),
     ("memory: allocate 1 page, fresh", 2700),
     // 128 KiB are filled, a byte an instruction.
     ("memory: allocate 1 page, reused", (128 << 10) + 2000),
