@@ -13,28 +13,23 @@
 //!
 //! Every operation is constant time: no list is ever walked. What a program frees and takes next is
 //! anybody's guess, the processor's too, so there is no branch on it: a link that is none stands for
-//! the bin itself, which has its two ends where a block has its two links, and what is to be removed
-//! only if it is there is replaced by the bin of class 0, which no block is small enough for. A few
-//! instructions for nothing cost less than one wrong guess.
+//! the bin itself, which has its two ends where a block has its two links. A few instructions more cost
+//! less than one wrong guess.
 //!
 //! Invariants: (1) a bin has ends exactly if its column bit is set, and a row bit is set exactly if
-//! one of the row's columns is, but for class 0, which is empty; (2) every list has free blocks of
-//! one class; (3) a block is in at most one list.
+//! one of the row's columns is; (2) every list has free blocks of one class; (3) a block is in at most
+//! one list.
 
 use core::hint::select_unpredictable;
 
 use crate::FreeOrder;
 use crate::block::{Block, Links};
-use crate::layout::MIN_BLOCK;
 use crate::size_class::{CLASSES, COLUMNS, ROWS, class_of};
 
 /// One word of column bits for each row there could be, so that no index needs a check.
 const MOST_ROWS: usize = usize::BITS as usize;
 
-/// The class that is always empty.
-const NOBODY: usize = 0;
-
-const _: () = assert!(class_of(MIN_BLOCK) > NOBODY && class_of(0) == NOBODY && ROWS <= MOST_ROWS);
+const _: () = assert!(ROWS <= MOST_ROWS);
 
 pub(crate) struct Bins {
     rows: usize,
@@ -55,39 +50,24 @@ impl Bins {
     #[inline(always)]
     pub(crate) fn insert(&mut self, block: Block, size: usize, order: FreeOrder) {
         let class = class_of(size);
-        let bin = &raw mut self.bins[class];
-        let links = block.links();
+        let bin = &mut self.bins[class];
+        let links = match order {
+            FreeOrder::Fifo => Links {
+                next: None,
+                previous: bin.previous.replace(block),
+            },
+            FreeOrder::Lifo => Links {
+                next: bin.next.replace(block),
+                previous: None,
+            },
+        };
+        // SAFETY: the links of a free block, which nobody else has.
+        unsafe { block.links().write(links) };
         match order {
-            FreeOrder::Fifo => {
-                // SAFETY: a bin of ours.
-                let last = unsafe { (*bin).previous };
-                // SAFETY: the links of a free block, which nobody else has.
-                unsafe {
-                    links.write(Links {
-                        next: None,
-                        previous: last,
-                    });
-                };
-                // SAFETY: a block of this bin, by invariant (2), or the bin.
-                unsafe { (*links_or(last, bin)).next = Some(block) };
-                // SAFETY: a bin of ours.
-                unsafe { (*bin).previous = Some(block) };
-            }
-            FreeOrder::Lifo => {
-                // SAFETY: a bin of ours.
-                let first = unsafe { (*bin).next };
-                // SAFETY: the links of a free block, which nobody else has.
-                unsafe {
-                    links.write(Links {
-                        next: first,
-                        previous: None,
-                    });
-                };
-                // SAFETY: a block of this bin, by invariant (2), or the bin.
-                unsafe { (*links_or(first, bin)).previous = Some(block) };
-                // SAFETY: a bin of ours.
-                unsafe { (*bin).next = Some(block) };
-            }
+            // SAFETY: the links of a block of this bin, or the bin.
+            FreeOrder::Fifo => unsafe { (*self.links(links.previous, class)).next = Some(block) },
+            // SAFETY: as above.
+            FreeOrder::Lifo => unsafe { (*self.links(links.next, class)).previous = Some(block) },
         }
         let row = class / COLUMNS % MOST_ROWS;
         self.columns[row] |= 1 << (class % COLUMNS);
@@ -98,30 +78,35 @@ impl Bins {
     #[inline(always)]
     pub(crate) fn remove(&mut self, block: Block, size: usize) {
         let class = class_of(size);
-        let bin = &raw mut self.bins[class];
         // SAFETY: the links of a block in a bin.
         let Links { next, previous } = unsafe { block.links().read() };
-        // SAFETY: a block of this bin, by invariant (2), or the bin.
-        unsafe { (*links_or(next, bin)).previous = previous };
+        // SAFETY: the links of a block of this bin, or the bin.
+        unsafe { (*self.links(next, class)).previous = previous };
         // SAFETY: as above.
-        unsafe { (*links_or(previous, bin)).next = next };
+        unsafe { (*self.links(previous, class)).next = next };
         self.note(class, next.is_none() & previous.is_none());
     }
 
     /// Takes the block that is used next out of the bin of `class`, if it has one.
     #[inline(always)]
     fn take_first(&mut self, class: usize) -> Option<Block> {
-        let bin = &raw mut self.bins[class];
-        // SAFETY: a bin of ours.
-        let first = unsafe { (*bin).next }?;
-        // SAFETY: a block of this bin, by invariant (2).
-        let next = unsafe { (*first.links().as_ptr()).next };
-        // SAFETY: a bin of ours.
-        unsafe { (*bin).next = next };
-        // SAFETY: a block of this bin, by invariant (2), or the bin.
-        unsafe { (*links_or(next, bin)).previous = None };
+        let first = self.bins[class].next?;
+        // SAFETY: the links of a block in a bin.
+        let Links { next, .. } = unsafe { first.links().read() };
+        self.bins[class].next = next;
+        // SAFETY: the links of a block of this bin, or the bin.
+        unsafe { (*self.links(next, class)).previous = None };
         self.note(class, next.is_none());
         Some(first)
+    }
+
+    /// Where the links of a block of the bin of `class` are; if there is none, the bin.
+    #[inline(always)]
+    fn links(&mut self, block: Option<Block>, class: usize) -> *mut Links {
+        let bin = &raw mut self.bins[class];
+        // Only an address is chosen here; nothing is read through it.
+        let links = block.map_or(bin, |block| block.links().as_ptr());
+        select_unpredictable(block.is_some(), links, bin)
     }
 
     /// Keeps invariant (1) after a removal.
@@ -193,14 +178,6 @@ impl Bins {
     pub(crate) fn row_has_columns(&self, class: usize) -> bool {
         self.columns[class / COLUMNS] != 0
     }
-}
-
-/// Where the links of a block are; those of `bin` if there is none.
-#[inline(always)]
-fn links_or(block: Option<Block>, bin: *mut Links) -> *mut Links {
-    // Only an address is chosen here; nothing is read through it.
-    let links = block.map_or(bin, |block| block.links().as_ptr());
-    select_unpredictable(block.is_some(), links, bin)
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ impl HeapState {
                 // heap hands out blocks.
                 let block = unsafe { Block::of_payload(address) };
                 let header = block.header();
-                let end = number.wrapping_add(header.size()) - WORD;
+                let end = number.wrapping_add(header.size()).wrapping_sub(WORD);
                 if !header.is_owned() || !self.arenas.may_contain(end) {
                     return None;
                 }
