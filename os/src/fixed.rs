@@ -247,6 +247,7 @@ unsafe impl PageSource for FixedMemory<'_> {
             can_lock: true,
             can_probe: false,
             can_tell_touched: false,
+            touched_is_quick: false,
         }
     }
 

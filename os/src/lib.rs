@@ -17,6 +17,7 @@
 //! | [`OsPages`] | the operating system's pages; on a target without one, every call says so |
 //! | [`FixedMemory`] | pages cut from an array the caller owns: bare metal, or a hard upper bound |
 //! | [`Counted`] | any source, with every call counted by kind |
+//! | `WindowedPages` | any source, on Linux: closes what memories never touch, so that what was touched is known without a call |
 //! | [`FailAt`] | any source, failing its nth call on purpose: for tests of error paths |
 //! | [`Mutex`] | the one lock of the house |
 //! | [`RwLock`] | the same for many readers, where a runtime asks for it |
@@ -43,6 +44,8 @@ mod shared_lock;
 mod source;
 mod sys;
 mod thread_slot;
+#[cfg(target_os = "linux")]
+mod windows;
 
 pub use counted::{CallCounts, Counted};
 pub use error::{Errno, OsCall, OsError, Reason};
@@ -59,3 +62,5 @@ pub use source::{Facts, PageSource, Protection, Touched};
 pub use sys::SystemHeap;
 pub use sys::{OsPages, RawLock};
 pub use thread_slot::ThreadSlot;
+#[cfg(target_os = "linux")]
+pub use windows::WindowedPages;

@@ -65,6 +65,9 @@ pub struct Facts {
     /// [`PageSource::touched`] exists on this platform. This kernel, or this process, may be unable
     /// to answer all the same; it then says so when it is asked.
     pub can_tell_touched: bool,
+    /// Of memory that comes and goes in the same way again and again, [`PageSource::touched`] mostly
+    /// answers without a system call, so that asking pays for small memories, too.
+    pub touched_is_quick: bool,
 }
 
 /// How an answer of [`PageSource::touched`] is to be read.

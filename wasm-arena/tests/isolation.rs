@@ -215,6 +215,72 @@ fn nothing_survives_in_mapped_pages() {
     every_case(|pages, case| every_habit(MappedPages::new(pages), pages, case));
 }
 
+/// Most guests write a page, some go anywhere; who looks at everything opens everything, so few do.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_survives_behind_windows() {
+    use os::WindowedPages;
+
+    const LIVES: usize = 2000;
+    WindowedPages::handle_faults().unwrap();
+    for initial in [1, 3, 17] {
+        let pages = FailAt::new(Counted::new(OsPages::new()));
+        let page = pages.facts().page_size.get();
+        let builder = AllocatorBuilder::<PortableArenas<WindowedPages<Pages<'_>>>>::new()
+            .with_room_access(RoomAccess::Guarded)
+            .with_growth_room(GrowthRoom::Bytes(4 * WASM_PAGE_SIZE));
+        let system = PortableArenas::new(WindowedPages::new(&pages));
+        let arenas = builder.build_arenas_over(system).unwrap();
+        let mut earlier = Writes::Nothing;
+        for life in 0..LIVES {
+            if life % 50 == 33 {
+                arm(
+                    &pages,
+                    [Refused::Question(1), Refused::Discard][life / 50 % 2],
+                );
+            }
+            let mut allocator = builder.clone().build_in(&arenas).unwrap();
+            allocator.allocate(initial, Some(initial + 4)).unwrap();
+            let context = (initial, life, earlier);
+            let (base, size) = (allocator.base().unwrap(), allocator.size());
+            for index in (0..size / page).filter(|&index| earlier.includes(index, size / page)) {
+                // SAFETY: inside the memory.
+                let place = unsafe { base.add(index * page) };
+                // SAFETY: a page of the memory, initialised and nobody else's.
+                let bytes = unsafe { core::slice::from_raw_parts(place.as_ptr(), page) };
+                assert!(bytes.iter().all(|byte| *byte == 0), "{context:?}");
+            }
+            // Calm for long enough to be closed, then not calm at all.
+            let writes = match life % 250 {
+                180.. if life % 2 == 0 => HABITS[life / 2 % HABITS.len()],
+                120 => HABITS[life / 250 % HABITS.len()],
+                _ => Writes::First,
+            };
+            write_secrets(&allocator, page, writes, life);
+            match life % 250 {
+                110 | 200 => {
+                    allocator.grow(initial, 3).unwrap();
+                    write_secrets(&allocator, page, Writes::Last, life);
+                }
+                115 | 210 => assert_eq!(allocator.verify(), Ok(())),
+                121 | 189 | 220 => {
+                    allocator.reset().unwrap();
+                    assert_zero(&allocator, &context);
+                }
+                _ => {}
+            }
+            earlier = writes;
+            drop(allocator);
+            pages.clear();
+        }
+        let counts = pages.call_counts().unwrap();
+        // Where this kernel can tell: once asked, it mostly need not be asked again.
+        let asked = counts.get(OsCall::Touched);
+        assert!(asked == 1 || counts.get(OsCall::Protect) > 1, "{counts:?}");
+        assert!(asked < LIVES * 3 / 4, "{counts:?}");
+    }
+}
+
 #[test]
 fn pages_are_asked_about_where_that_is_possible() {
     let pages = FailAt::new(Counted::new(OsPages::new()));

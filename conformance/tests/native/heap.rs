@@ -165,6 +165,7 @@ unsafe impl PageSource for HeapPages {
             can_lock: true,
             can_probe: false,
             can_tell_touched: false,
+            touched_is_quick: false,
         }
     }
 

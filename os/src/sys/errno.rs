@@ -18,7 +18,7 @@ use libc::__error as location;
 use libc::__get_errno_ptr as location;
 
 /// The number left by the last failed call of this thread.
-pub(super) fn last() -> c_int {
+pub(crate) fn last() -> c_int {
     // SAFETY: the function has no preconditions.
     let number = unsafe { location() };
     // SAFETY: the C library keeps the number of a live thread at this address, for that thread.
@@ -34,7 +34,16 @@ pub(super) fn clear() {
     unsafe { number.write(0) };
 }
 
+/// Puts a number back, after a signal handler made calls of its own.
+#[cfg(target_os = "linux")]
+pub(crate) fn restore(number: c_int) {
+    // SAFETY: the function has no preconditions.
+    let place = unsafe { location() };
+    // SAFETY: the number is this thread's to write.
+    unsafe { place.write(number) };
+}
+
 /// The same, as the reason of a refusal.
-pub(super) fn last_reason() -> Reason {
+pub(crate) fn last_reason() -> Reason {
     Reason::Errno(Errno(last()))
 }

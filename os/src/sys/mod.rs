@@ -29,7 +29,7 @@ use crate::check::{check_length, check_range};
 use crate::{Facts, OsCall, OsError, PageSource, Protection, Reason, ResourceLimits, Touched};
 
 #[cfg(unix)]
-mod errno;
+pub(crate) mod errno;
 #[cfg(unix)]
 mod slot_key;
 #[cfg(unix)]
@@ -41,6 +41,9 @@ mod platform;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod pagemap;
+
+#[cfg(target_os = "linux")]
+pub(crate) use unix::page_size;
 
 #[cfg(any(target_os = "nto", target_os = "qnx"))]
 #[path = "qnx/pages.rs"]

@@ -26,6 +26,7 @@ pub(super) const fn facts() -> Facts {
         can_lock: false,
         can_probe: false,
         can_tell_touched: false,
+        touched_is_quick: false,
     }
 }
 

@@ -18,7 +18,7 @@ static PAGE_SIZE: AtomicUsize = AtomicUsize::new(0);
 const LARGEST_PAGE_SIZE: PageSize = PageSize::new(65536).unwrap();
 
 /// The page size, asked of the system once. Threads that race for it store the same answer.
-pub(super) fn page_size() -> PageSize {
+pub(crate) fn page_size() -> PageSize {
     if let Some(known) = PageSize::new(PAGE_SIZE.load(Ordering::Relaxed)) {
         return known;
     }
@@ -63,6 +63,7 @@ pub(super) fn facts() -> Facts {
         can_lock: true,
         can_probe: false,
         can_tell_touched: false,
+        touched_is_quick: false,
     }
 }
 

@@ -20,7 +20,7 @@ use core::slice;
 use os::{OsCall, PageSource};
 
 use super::cache::Shape;
-use super::habits::{Advice, Findings, Habits};
+use super::habits::{Advice, Findings, Habits, PAGES_PER_CALL};
 use super::{Arenas, HeldRegion};
 use crate::ArenaSystem;
 
@@ -34,7 +34,13 @@ impl<S: ArenaSystem> Arenas<S> {
     pub(crate) fn clean(&self, held: &mut HeldRegion, dirty: usize) {
         let dirty = dirty.min(held.region().accessible());
         held.note_dirty(dirty);
-        if dirty > FILL_LIMIT {
+        let pages = self.system.facts().pages;
+        let fill_limit = if pages.touched_is_quick {
+            pages.page_size.get()
+        } else {
+            FILL_LIMIT
+        };
+        if dirty > fill_limit {
             self.clean_large(held, dirty);
         } else {
             fill(held, 0..dirty);
@@ -54,12 +60,17 @@ impl<S: ArenaSystem> Arenas<S> {
                 locked: held.is_locked(),
             };
             let pages = end / page.get();
-            let advice = self.state.lock().habits.advise(shape.bucket(), pages);
+            let cost = if facts.pages.touched_is_quick {
+                0
+            } else {
+                PAGES_PER_CALL
+            };
+            let advice = self.state.lock().habits.advise(shape.bucket(), pages, cost);
             if self.clean_touched(held, page.get(), end, &advice) {
                 return;
             }
         }
-        let discards = replaceable && facts.pages.discards_cheaply;
+        let discards = replaceable && facts.pages.discards_cheaply && dirty > FILL_LIMIT;
         if !(discards && self.give_back_pages(held, 0..end)) {
             fill(held, 0..dirty);
         }

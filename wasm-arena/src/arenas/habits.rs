@@ -42,7 +42,7 @@ const MOST_AT_ONCE: u16 = 1 << DECAY_SHIFT;
 
 /// Untouched pages whose filling costs as much as a call that finds them, apart from a fourth of
 /// those that are touched, each of which the call has to look at.
-const PAGES_PER_CALL: usize = 24;
+pub(super) const PAGES_PER_CALL: usize = 24;
 
 /// How to clean one memory. Counts are of host pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,8 +150,9 @@ pub(super) struct Habits([Habit; ENTRIES]);
 impl Habits {
     pub(super) const UNKNOWN: Self = Self([Habit::UNKNOWN; ENTRIES]);
 
-    /// How to clean a memory whose shape has this hash and of which `pages` may be written.
-    pub(super) fn advise(&mut self, hash: usize, pages: usize) -> Advice {
+    /// How to clean a memory whose shape has this hash and of which `pages` may be written, if asking
+    /// costs as much as filling so many pages.
+    pub(super) fn advise(&mut self, hash: usize, pages: usize, cost_of_asking: usize) -> Advice {
         // Under the reserved strategy all memories have one shape: tell them apart by size.
         let entry = (hash ^ Habit::class(pages).wrapping_mul(5)) % ENTRIES;
         let habit = &mut self.0[entry];
@@ -167,7 +168,7 @@ impl Habits {
         let rest = pages.saturating_sub(prefix);
         Advice {
             entry,
-            fill_all: !inspect && prefix > 1 && rest <= PAGES_PER_CALL + prefix / 4,
+            fill_all: !inspect && prefix > 1 && rest <= cost_of_asking + prefix / 4,
             inspect,
             prefix: prefix.min(keep),
             keep,
@@ -232,7 +233,7 @@ mod tests {
         fn run(&mut self, pages: usize, written: usize) {
             self.faults += written.saturating_sub(self.resident);
             self.resident = self.resident.max(written);
-            let advice = self.habits.advise(3, pages);
+            let advice = self.habits.advise(3, pages, PAGES_PER_CALL);
             if advice.fill_all {
                 self.filled += pages;
                 self.faults += pages - self.resident;
@@ -264,7 +265,7 @@ mod tests {
             }
             assert_eq!(guests.given_back, 0, "{written}");
             assert_eq!(guests.faults, written - 1, "{written}");
-            let advice = guests.habits.advise(3, 4096);
+            let advice = guests.habits.advise(3, 4096, PAGES_PER_CALL);
             assert!(advice.inspect || advice.prefix == written || advice.fill_all);
         }
     }

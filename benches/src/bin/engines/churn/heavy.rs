@@ -78,9 +78,7 @@ fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
         }
         let live: Result<Vec<_>, _> = (0..16).map(|_| guest.live(HEAVY)).collect();
         drop(live?);
-        let resident = arenas
-            .measure_resident()
-            .map_err(|error| error.to_string())?;
+        let resident = arenas.resident()?;
         let what = format!("{name}: resident in kept regions, of the limit");
         #[expect(clippy::cast_precision_loss, reason = "some MiB")]
         let share = resident as f64 / LIMIT as f64;

@@ -119,7 +119,7 @@ fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
             .push(Case::new(&shape.name(), FLOOR, &measured)?);
         results.push((shape, measured));
     }
-    for kind in [Kind::Bounded, Kind::Reserved] {
+    for kind in [Kind::Bounded, Kind::Reserved, Kind::Windowed] {
         report.aims.extend(aims(kind, &results));
     }
     Ok(())

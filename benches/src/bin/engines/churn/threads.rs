@@ -25,9 +25,10 @@ pub(crate) const GROUP: Group = Group {
 
 const SHAPES: [Shape; 2] = [Shape::new(1, 4 << 10), Shape::new(16, 64 << 10)];
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     Kind::Bounded,
     Kind::Reserved,
+    Kind::Windowed,
     Kind::OnDemand,
     Kind::Pooling,
     Kind::PoolingKeepResident,
@@ -67,7 +68,7 @@ fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
                 kind.name()
             );
             let aim = Aim::ratio(what, Spread::of(ratio));
-            let ours = matches!(kind, Kind::Bounded | Kind::Reserved);
+            let ours = matches!(kind, Kind::Bounded | Kind::Reserved | Kind::Windowed);
             report.aims.push(if ours { aim.at_most(1.3) } else { aim });
         }
     }

@@ -1,8 +1,9 @@
 //! Wasmtime engines, one for each way to get linear memory.
 
+use core::fmt;
 use std::sync::Arc;
 
-use os::{Counted, OsPages, PageSource};
+use os::{Counted, OsPages, PageSource, WindowedPages};
 use wasm_arena::{AllocatorBuilder, ArenaSystem, Arenas, PortableArenas, WASM_PAGE_SIZE};
 use wasm_arena_wasmtime::{ArenaMemories, Strategy};
 use wasmtime::{
@@ -19,6 +20,8 @@ pub(crate) enum Kind {
     Bounded,
     /// Our arenas, with reservations.
     Reserved,
+    /// The same, and pages that are not written as a rule are closed: `os::WindowedPages`.
+    Windowed,
     /// Wasmtime's default.
     OnDemand,
     /// Wasmtime's pool as it comes.
@@ -34,9 +37,10 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Bounded,
         Self::Reserved,
+        Self::Windowed,
         Self::OnDemand,
         Self::Pooling,
         Self::PoolingKeepResident,
@@ -56,6 +60,7 @@ impl Kind {
         match self {
             Self::Bounded => "wasm-arena, bounded",
             Self::Reserved => "wasm-arena, reserved",
+            Self::Windowed => "wasm-arena, reserved, windows",
             Self::OnDemand => "wasmtime, on demand",
             Self::Pooling => "wasmtime, pooling",
             Self::PoolingKeepResident => "wasmtime, pooling, keep resident",
@@ -66,10 +71,24 @@ impl Kind {
     }
 }
 
-type System = PortableArenas<Counted<OsPages>>;
+/// Ours, whatever they are made of.
+pub(crate) trait Watched {
+    /// Calls made of the operating system so far.
+    fn calls(&self) -> u64;
+    /// Bytes of all regions that are in memory.
+    fn resident(&self) -> Result<usize, String>;
+}
 
-/// Ours, with every call of the operating system counted.
-pub(crate) type OurArenas = Arenas<System>;
+impl<P: PageSource + Send + Sync> Watched for Arenas<PortableArenas<P>> {
+    fn calls(&self) -> u64 {
+        let counts = self.system().source().call_counts();
+        counts.unwrap_or_default().total() as u64
+    }
+
+    fn resident(&self) -> Result<usize, String> {
+        self.measure_resident().map_err(|error| error.to_string())
+    }
+}
 
 /// What is set besides.
 #[derive(Debug, Clone)]
@@ -100,7 +119,7 @@ const KEPT: usize = 1000;
 pub(crate) struct Runtime {
     pub(crate) kind: Kind,
     pub(crate) engine: Engine,
-    arenas: Option<Arc<OurArenas>>,
+    arenas: Option<Arc<dyn Watched>>,
 }
 
 impl Runtime {
@@ -115,14 +134,17 @@ impl Runtime {
                 } else {
                     Strategy::Reserved
                 };
-                let own = AllocatorBuilder::<System>::new()
-                    .with_lifo_free(true)
-                    .with_arena_cache_max_blocks(KEPT)
-                    .with_arena_cache_max_size(options.cache_max_bytes)
-                    .build_arenas_over(PortableArenas::new(Counted::new(OsPages::new())));
-                let own = Arc::new(own.map_err(|error| error.to_string())?);
-                arenas = Some(Arc::clone(&own));
-                ArenaMemories::new(own, strategy).engine(config)
+                let (engine, own) = ours(Counted::new(OsPages::new()), strategy, options)?;
+                arenas = Some(own);
+                engine
+            }
+            Kind::Windowed => {
+                let pages = WindowedPages::new(Counted::new(OsPages::new()));
+                let (engine, own) = ours(pages, Strategy::Reserved, options)?;
+                arenas = Some(own);
+                // In front of Wasmtime's handler.
+                WindowedPages::handle_faults().map_err(|error| error.to_string())?;
+                engine
             }
             Kind::OnDemand => Engine::new(&config),
             Kind::Pooling | Kind::PoolingKeepResident | Kind::PoolingPageScan => {
@@ -150,14 +172,11 @@ impl Runtime {
     /// Calls that our side made of the operating system so far; none for others.
     pub(crate) fn calls(&self) -> Option<impl Fn() -> u64 + 'static> {
         let arenas = Arc::clone(self.arenas.as_ref()?);
-        Some(move || {
-            let counts = arenas.system().source().call_counts();
-            counts.unwrap_or_default().total() as u64
-        })
+        Some(move || arenas.calls())
     }
 
     /// Our arenas; none for others.
-    pub(crate) fn arenas(&self) -> Option<&OurArenas> {
+    pub(crate) fn arenas(&self) -> Option<&dyn Watched> {
         self.arenas.as_deref()
     }
 
@@ -168,6 +187,23 @@ impl Runtime {
             .and_then(|module| Linker::new(&self.engine).instantiate_pre(&module))
             .map_err(|error| format!("{}: {error:#}", self.kind.name()))
     }
+}
+
+/// An engine on our arenas over these pages.
+#[expect(clippy::type_complexity, reason = "two results, each once")]
+fn ours<P: PageSource + fmt::Debug + Send + Sync + 'static>(
+    pages: P,
+    strategy: Strategy,
+    options: &Options,
+) -> Result<(wasmtime::Result<Engine>, Arc<dyn Watched>), String> {
+    let own = AllocatorBuilder::<PortableArenas<P>>::new()
+        .with_lifo_free(true)
+        .with_arena_cache_max_blocks(KEPT)
+        .with_arena_cache_max_size(options.cache_max_bytes)
+        .build_arenas_over(PortableArenas::new(pages));
+    let own = Arc::new(own.map_err(|error| error.to_string())?);
+    let engine = ArenaMemories::new(Arc::clone(&own), strategy).engine(options.config.clone());
+    Ok((engine, own))
 }
 
 fn simple(config: &mut Config, afterwards: Afterwards) -> wasmtime::Result<Engine> {
