@@ -190,7 +190,6 @@ impl Runtime {
 }
 
 /// An engine on our arenas over these pages.
-#[expect(clippy::type_complexity, reason = "two results, each once")]
 fn ours<P: PageSource + fmt::Debug + Send + Sync + 'static>(
     pages: P,
     strategy: Strategy,
