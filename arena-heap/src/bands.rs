@@ -147,6 +147,11 @@ impl Bands {
         &self.full[band]
     }
 
+    /// The pool of a band that stayed last when it became wholly free, if it still is one.
+    pub(crate) fn spare(&self, band: usize) -> Option<Pool> {
+        self.spare[band]
+    }
+
     /// Adds a new pool with free blocks.
     pub(crate) fn add(&mut self, pool: Pool, order: FreeOrder) {
         self.available[pool.band()].push(pool, order);

@@ -230,6 +230,7 @@ impl HeapState {
     fn verify_bands(&self, counted: &Counted) -> Result<(), Corruption> {
         let mut listed = 0;
         for band in 0..self.bands.strides().len() {
+            let mut spare = self.bands.spare(band);
             for (list, has_free) in [
                 (self.bands.available(band), true),
                 (self.bands.full(band), false),
@@ -250,9 +251,14 @@ impl HeapState {
                     if pool.previous() != previous || listed > counted.pools {
                         return damage(address, Damage::List);
                     }
+                    spare = spare.filter(|spare| *spare != pool);
                     previous = next;
                     next = pool.next();
                 }
+            }
+            if let Some(stranger) = spare {
+                let target = stranger.address();
+                return damage(0, Damage::Link { target });
             }
         }
         if listed != counted.pools {

@@ -238,6 +238,28 @@ fn empty_pools_go_back_but_the_last_of_a_band_stays_until_trim() {
 }
 
 #[test]
+fn of_the_empty_pools_of_a_band_the_lowest_stays() {
+    for descending in [false, true] {
+        let mut heap = heap(config());
+        let mut blocks: Vec<_> = (0..200)
+            .map(|_| heap.allocate(bytes(64)).unwrap())
+            .collect();
+        assert!(heap.statistics().pools > 2);
+        blocks.sort();
+        let lowest = blocks[0];
+        if descending {
+            blocks.reverse();
+        }
+        for block in blocks {
+            free(&mut heap, block);
+        }
+        heap.verify().unwrap();
+        assert_eq!(heap.statistics().pools, 1);
+        assert_eq!(heap.allocate(bytes(64)), Ok(lowest));
+    }
+}
+
+#[test]
 fn shrinking_stays_in_place_and_frees_the_tail() {
     let mut heap = heap(config());
     let block = heap.allocate(bytes(8000)).unwrap();

@@ -139,6 +139,27 @@ fn trim_reports_failures_and_goes_on() {
 }
 
 #[test]
+fn trim_counts_an_arena_once_however_often_it_is_refused() {
+    let source = FailAt::new(OsPages::new());
+    let config = HeapConfig {
+        cache_max_blocks: 0,
+        ..small_config()
+    };
+    let mut heap = ArenaHeap::with_config(&source, config).unwrap();
+    let block = heap.allocate(Layout::new::<u64>()).unwrap();
+    // SAFETY: allocated above.
+    unsafe { heap.deallocate(block) }.unwrap();
+    // Refused when the pool in it ends, and again when it is one of the cached ones.
+    source.fail_from_nth(1);
+    let trimmed = heap.trim();
+    assert_eq!((trimmed.arenas, trimmed.failures), (0, 1));
+    assert_eq!(heap.statistics().failed_unmaps, 2);
+    heap.verify().unwrap();
+    source.clear();
+    assert_eq!((heap.trim().arenas, source.live_bytes()), (1, 0));
+}
+
+#[test]
 fn a_failed_preallocation_is_reported_and_counted() {
     let source = FailAt::new(OsPages::new());
     let config = HeapConfig {
