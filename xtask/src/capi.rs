@@ -29,9 +29,9 @@ enum Purpose {
     Replace,
     /// Compare the header, and try everything that is installed.
     Check,
-    /// Drive the hooks for wasm3 and WAMR.
+    /// Drive the hooks of all runtimes.
     Runtimes,
-    /// Drive the hook for Wasmtime.
+    /// Drive the hook for Wasmtime, by that alone.
     Wasmtime,
     /// Lay libraries and headers out under a folder.
     Install(PathBuf),

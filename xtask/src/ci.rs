@@ -105,7 +105,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "capi-runtimes",
-        protects: "the hooks for C runtimes, driven by WAMR and wasm3 themselves, or as Wasmtime does",
+        protects: "the hooks for C runtimes, driven by WAMR, wasm3 and Wasmtime themselves",
         run: capi::run_runtimes,
     },
     Step {

@@ -36,6 +36,7 @@ const MANIFESTS: &[&str] = &[
     "conformance/qnx-engine/Cargo.toml",
     "conformance/qnx-wasmi/Cargo.toml",
     "fuzz/Cargo.toml",
+    "wasm-arena-capi/hooks/wasmtime-test/Cargo.toml",
     "xtask/no-std-probe/Cargo.toml",
 ];
 

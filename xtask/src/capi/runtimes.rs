@@ -105,7 +105,8 @@ const WAMR: Runtime = Runtime {
     shown: "iwasm/include",
 };
 
-/// Drives the hooks for wasm3 and WAMR by these, with the library as it is installed.
+/// Drives the hooks for wasm3 and WAMR by these, with the library as it is installed, and the hook for
+/// Wasmtime by its callbacks and by Wasmtime itself.
 ///
 /// # Errors
 /// Something does not compile, or fails.
@@ -117,7 +118,8 @@ pub(crate) fn run_all() -> Result<(), String> {
         let program = runtime.build(&packages, &prefix)?;
         run(&mut Command::new(program), runtime.name)?;
     }
-    wasmtime_callbacks(&prefix)
+    wasmtime_callbacks(&prefix)?;
+    run_wasmtime()
 }
 
 /// What cargo knows of the packages with the sources, which it fetches for that.
