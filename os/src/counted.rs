@@ -190,14 +190,15 @@ unsafe impl<P: PageSource> PageSource for Counted<P> {
         self.inner.resident(address, len)
     }
 
-    fn touched(
+    unsafe fn touched(
         &self,
         address: NonNull<u8>,
         len: usize,
         found: &mut [Range<usize>],
     ) -> Result<Touched, OsError> {
         self.count(OsCall::Touched);
-        self.inner.touched(address, len, found)
+        // SAFETY: the caller's promise, passed on unchanged.
+        unsafe { self.inner.touched(address, len, found) }
     }
 
     fn probe(&self, address: usize) -> Result<bool, OsError> {

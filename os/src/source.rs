@@ -236,7 +236,11 @@ pub unsafe trait PageSource {
     /// [`Reason::Unsupported`]: not available, nor will it be; see [`Facts::can_tell_touched`]; on
     /// Linux before 6.7, and where `/proc/self/pagemap` cannot be opened.
     /// [`Reason::NotARun`]: the answer did not name the first page. Others: refused this time.
-    fn touched(
+    ///
+    /// # Safety
+    /// The range lies inside one live run of this source, is readable and writable, and nobody uses
+    /// it during the call: an answer that is true when it is given must not be overtaken.
+    unsafe fn touched(
         &self,
         address: NonNull<u8>,
         len: usize,
@@ -333,13 +337,14 @@ unsafe impl<P: PageSource + ?Sized> PageSource for &P {
         (**self).resident(address, len)
     }
 
-    fn touched(
+    unsafe fn touched(
         &self,
         address: NonNull<u8>,
         len: usize,
         found: &mut [Range<usize>],
     ) -> Result<Touched, OsError> {
-        (**self).touched(address, len, found)
+        // SAFETY: the caller's promise, passed on unchanged.
+        unsafe { (**self).touched(address, len, found) }
     }
 
     fn probe(&self, address: usize) -> Result<bool, OsError> {

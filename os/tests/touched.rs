@@ -17,7 +17,8 @@ use common::{at, bytes, fill};
 fn named(pages: &OsPages, run: core::ptr::NonNull<u8>) -> Option<Vec<Range<usize>>> {
     let page = pages.facts().page_size.get();
     let mut found = [const { 0..0 }; 8];
-    match pages.touched(run, 8 * page, &mut found) {
+    // SAFETY: the test's own run, which nobody else uses.
+    match unsafe { pages.touched(run, 8 * page, &mut found) } {
         Ok(answer) => {
             assert_eq!(answer.searched, 8 * page);
             Some(found[..answer.ranges].to_vec())
@@ -99,7 +100,8 @@ fn a_descriptor_that_was_closed_is_noticed_and_replaced() {
         // SAFETY: closes descriptors of this process alone, which uses none of them any more.
         let closed = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
         let mut found = [const { 0..0 }; 8];
-        let without = pages.touched(run, 8 * page, &mut found);
+        // SAFETY: the run above, which nobody else uses.
+        let without = unsafe { pages.touched(run, 8 * page, &mut found) };
         // The next question opens the file anew.
         let again = named(&pages, run);
         let right = first.is_some() && closed == 0 && without.is_err() && again == first;

@@ -174,14 +174,15 @@ unsafe impl<P: PageSource> PageSource for Bench<P> {
         self.pages.resident(address, len)
     }
 
-    fn touched(
+    unsafe fn touched(
         &self,
         address: NonNull<u8>,
         len: usize,
         found: &mut [Range<usize>],
     ) -> Result<Touched, OsError> {
         self.expect_in_a_run(address, len, "a search is not inside a live run");
-        self.pages.touched(address, len, found)
+        // SAFETY: the caller's promise, passed on unchanged.
+        unsafe { self.pages.touched(address, len, found) }
     }
 
     fn probe(&self, address: usize) -> Result<bool, OsError> {

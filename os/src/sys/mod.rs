@@ -252,7 +252,7 @@ unsafe impl PageSource for OsPages {
         )
     }
 
-    fn touched(
+    unsafe fn touched(
         &self,
         address: NonNull<u8>,
         len: usize,

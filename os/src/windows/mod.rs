@@ -119,13 +119,17 @@ impl<P: PageSource> WindowedPages<P> {
 
     /// What the kernel says of the range, and whether that is all; with the end of the last page
     /// touched, as an offset, and how many bytes were.
-    fn ask(
+    ///
+    /// # Safety
+    /// As [`PageSource::touched`].
+    unsafe fn ask(
         &self,
         address: NonNull<u8>,
         len: usize,
         found: &mut [Range<usize>],
     ) -> Result<(Touched, usize, usize), OsError> {
-        let answer = self.inner.touched(address, len, found)?;
+        // SAFETY: the caller's promise, passed on unchanged.
+        let answer = unsafe { self.inner.touched(address, len, found)? };
         let ranges = &found[..answer.ranges.min(found.len())];
         let furthest = ranges.last().map_or(0, |range| range.end);
         Ok((
@@ -136,7 +140,11 @@ impl<P: PageSource> WindowedPages<P> {
     }
 
     /// Closes everything behind `furthest`, if enough lives went no further.
-    fn consider_closing(
+    ///
+    /// # Safety
+    /// As [`PageSource::touched`], for the pages from the address to `end`; those behind `furthest`
+    /// were never written.
+    unsafe fn consider_closing(
         &self,
         slot: &Slot,
         address: NonNull<u8>,
@@ -159,8 +167,7 @@ impl<P: PageSource> WindowedPages<P> {
         }
         // SAFETY: inside the range asked about.
         let first = unsafe { address.byte_add(furthest - start) };
-        // SAFETY: pages of the range asked about, which nobody uses meanwhile, and which nobody has
-        // written to.
+        // SAFETY: pages that nobody uses meanwhile, by the caller's promise.
         let closed = unsafe { self.inner.protect(first, end - furthest, Protection::None) };
         // If that failed, a part may be closed all the same: the handler and `open` put it right.
         let _closed_in_part = closed;
@@ -250,9 +257,8 @@ unsafe impl<P: PageSource> PageSource for WindowedPages<P> {
         self.inner.resident(address, len)
     }
 
-    /// No call where what is accessible is known to be touched, and the rest is closed. Nobody may
-    /// write to the range meanwhile.
-    fn touched(
+    /// No call where what is accessible is known to be touched, and the rest is closed.
+    unsafe fn touched(
         &self,
         address: NonNull<u8>,
         len: usize,
@@ -264,7 +270,8 @@ unsafe impl<P: PageSource> PageSource for WindowedPages<P> {
             Some((slot, end))
         });
         let Some((slot, end)) = slot else {
-            return self.inner.touched(address, len, found);
+            // SAFETY: the caller's promise, passed on unchanged.
+            return unsafe { self.inner.touched(address, len, found) };
         };
         let bounds = slot.bounds().filter(|bounds| bounds.opened_to > start);
         let (accessible, patience) = match bounds {
@@ -281,11 +288,13 @@ unsafe impl<P: PageSource> PageSource for WindowedPages<P> {
                 searched: len,
             });
         }
-        let (answer, furthest, bytes) = self.ask(address, accessible, found)?;
+        // SAFETY: the caller's promise, for less.
+        let (answer, furthest, bytes) = unsafe { self.ask(address, accessible, found)? };
         if answer.searched < accessible {
             return Ok(answer);
         }
-        self.consider_closing(slot, address, start + furthest, end, patience);
+        // SAFETY: the caller's promise; what is not named was never written, or is closed.
+        unsafe { self.consider_closing(slot, address, start + furthest, end, patience) };
         let is_dense = bytes >= accessible / 2;
         slot.is_dense.store(is_dense, Ordering::Relaxed);
         Ok(Touched {

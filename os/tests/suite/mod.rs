@@ -224,9 +224,12 @@ fn ask_badly(
         // SAFETY: refused before anything happens.
         OsCall::Protect => unsafe { source.protect(address, len, Protection::ReadWrite) },
         OsCall::Resident => source.resident(address, len).map(drop),
-        OsCall::Touched => source
-            .touched(address, len, &mut [const { 0..0 }; 1])
-            .map(drop),
+        // SAFETY: refused before anything happens.
+        OsCall::Touched => unsafe {
+            source
+                .touched(address, len, &mut [const { 0..0 }; 1])
+                .map(drop)
+        },
         _ => panic!("{call} takes no range"),
     }
 }
@@ -266,7 +269,8 @@ fn residence_follows_use(source: &dyn PageSource) {
 fn touched_pages_are_named(source: &dyn PageSource) {
     let page = source.facts().page_size.get();
     let run = source.map(16 * page).unwrap();
-    let ask = |buffer: &mut [Range<usize>]| source.touched(run, 16 * page, buffer);
+    // SAFETY: the run above, which nobody else uses.
+    let ask = |buffer: &mut [Range<usize>]| unsafe { source.touched(run, 16 * page, buffer) };
     let mut found = [const { 0..0 }; 8];
     for index in [0, 3, 4, 9] {
         fill(at(run, index * page), page, 1);

@@ -43,7 +43,9 @@ impl<S: ArenaSystem> Arenas<S> {
         loop {
             // SAFETY: below the end, so inside the region, by the caller's promise.
             let address = unsafe { base.byte_add(at) };
-            let answer = match self.system.source().touched(address, end - at, &mut found) {
+            // SAFETY: the caller's promise, for what is left of the range.
+            let asked = unsafe { self.system.source().touched(address, end - at, &mut found) };
+            let answer = match asked {
                 Ok(answer) => answer,
                 Err(error) => {
                     if error.reason == Reason::Unsupported {
