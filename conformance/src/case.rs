@@ -26,6 +26,9 @@ pub struct Case<P: Subject> {
     pub ends: Ends,
     /// It looks through the bench, and cannot run without one.
     pub needs_observer: bool,
+    /// It tries everything there is to try, of something that no arena system has a part in: where
+    /// time is short, one system is enough.
+    pub exhaustive: bool,
     /// Regions are lost on purpose; the case itself checks that no others are.
     pub loses_memory: bool,
     /// Runs it.
@@ -43,6 +46,7 @@ impl<P: Subject> Case<P> {
             shows,
             ends: Ends::Returns,
             needs_observer: false,
+            exhaustive: false,
             loses_memory: false,
             run,
         }
@@ -55,6 +59,11 @@ impl<P: Subject> Case<P> {
 
     pub(crate) const fn faulting(mut self) -> Self {
         self.ends = Ends::Faults;
+        self
+    }
+
+    pub(crate) const fn exhaustive(mut self) -> Self {
+        self.exhaustive = true;
         self
     }
 
@@ -78,6 +87,7 @@ impl<P: Subject> fmt::Debug for Case<P> {
             .field("name", &self.name)
             .field("ends", &self.ends)
             .field("needs_observer", &self.needs_observer)
+            .field("exhaustive", &self.exhaustive)
             .field("loses_memory", &self.loses_memory)
             .finish_non_exhaustive()
     }

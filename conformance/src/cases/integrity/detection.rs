@@ -15,19 +15,23 @@ pub(super) fn cases<P: Subject>() -> [Case<P>; 7] {
         case!(
             every_flipped_bit_of_a_block_is_found,
             "all 32 768 of a block of 4 KiB, and the block is named"
-        ),
+        )
+        .exhaustive(),
         case!(
             bursts_of_up_to_32_bits_are_found,
             "every length at every 1009th place of a block of 4 KiB, in five patterns"
-        ),
+        )
+        .exhaustive(),
         case!(
             every_flipped_bit_of_the_table_is_told_from_one_of_the_data,
             "all 64 of each of 16 entries, at Full and Critical"
-        ),
+        )
+        .exhaustive(),
         case!(
             every_flipped_bit_of_the_bookkeeping_is_found,
             "both copies, and named: the self-test"
-        ),
+        )
+        .exhaustive(),
         case!(
             levels_check_what_they_say,
             "how many of 32 reads of a damaged block are refused"

@@ -14,7 +14,8 @@ pub(super) fn cases<P: Subject>() -> [Case<P>; 4] {
         case!(
             a_mirror_repairs_all_damage_of_one_copy,
             "every 61st bit of a block of 4 KiB in data and mirror, every bit of an entry, and whole blocks"
-        ),
+        )
+        .exhaustive(),
         case!(
             damage_of_both_copies_is_told_and_left,
             "nothing vouches for either"

@@ -86,12 +86,14 @@ macro_rules! named {
             shows: $shows,
             ends: conformance::Ends::Returns,
             needs_observer: true,
+            exhaustive: false,
             loses_memory: false,
             run: $function,
         }
     };
     ($function:ident loses, $shows:literal) => {
         conformance::Case {
+            exhaustive: false,
             loses_memory: true,
             ..named!($function, $shows)
         }
