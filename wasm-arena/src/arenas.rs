@@ -48,6 +48,8 @@ pub struct Arenas<S: ArenaSystem> {
     sealed: AtomicBool,
     /// The page source cannot tell which pages were touched, although the platform could.
     cannot_ask: AtomicBool,
+    /// The process has limits: `State::limits` are not all missing.
+    is_limited: AtomicBool,
     accessible: AtomicUsize,
     peak_accessible: AtomicUsize,
     state: Mutex<State>,
@@ -87,6 +89,7 @@ impl<S: ArenaSystem> Arenas<S> {
             system,
             sealed: AtomicBool::new(false),
             cannot_ask: AtomicBool::new(false),
+            is_limited: AtomicBool::new(false),
             accessible: AtomicUsize::new(0),
             peak_accessible: AtomicUsize::new(0),
             state: Mutex::new(State {
@@ -148,6 +151,8 @@ impl<S: ArenaSystem> Arenas<S> {
         let limits = self.system.source().limits();
         {
             let mut state = self.state.lock();
+            self.is_limited
+                .store(limits != ResourceLimits::NONE, Ordering::Relaxed);
             state.limits = limits;
             state.options = options;
             state.effective = effective;
@@ -206,6 +211,9 @@ impl<S: ArenaSystem> Arenas<S> {
     /// an answer with numbers, before the operating system gives one without. Address space counts
     /// when it is reserved, data when it can be written, unless reserving costs it already.
     pub(crate) fn check_limits(&self, reserve: usize, open: usize) -> Result<(), AllocError> {
+        if !self.is_limited.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let free = self.system.facts().pages.reserves_for_free;
         let state = self.state.lock();
         let reserved = state.counts.reserved_bytes;

@@ -20,8 +20,10 @@ const PROBES: usize = 8;
 /// An end that no memory has: the slot is being set up.
 const CLAIMED: usize = 1;
 
-/// One memory. All addresses are of whole host pages.
+/// One memory. All addresses are of whole host pages. Owners write to their slots, so that no two
+/// share a cache line.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Slot {
     /// Odd while the bounds change.
     version: AtomicUsize,

@@ -208,7 +208,9 @@ impl<S: ArenaSystem> Arenas<S> {
         if after >= before {
             let more = after - before;
             let total = self.accessible.fetch_add(more, Ordering::Relaxed) + more;
-            self.peak_accessible.fetch_max(total, Ordering::Relaxed);
+            if total > self.peak_accessible.load(Ordering::Relaxed) {
+                self.peak_accessible.fetch_max(total, Ordering::Relaxed);
+            }
         } else {
             self.accessible.fetch_sub(before - after, Ordering::Relaxed);
         }
