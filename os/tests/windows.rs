@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::thread;
 
-use os::{Counted, OsCall, OsPages, PageSource, Protection, WindowedPages};
+use os::{Counted, FailAt, OsCall, OsPages, PageSource, Protection, WindowedPages};
 
 type Pages = WindowedPages<Counted<OsPages>>;
 
@@ -129,6 +129,42 @@ fn after_calm_lives_it_is_closed_again() {
     }
     assert!(!run.is_open(40) && !run.is_open(1));
     assert_eq!(run.read(40), 0);
+}
+
+#[test]
+fn what_could_not_be_closed_is_asked_about() {
+    let Some(run) = Run::closed() else { return };
+    let page = run.page;
+    drop(run);
+    // The call that closes is refused, and then the one that undoes it, too.
+    for refused in [1, 2] {
+        let pages = WindowedPages::new(FailAt::new(OsPages::new()));
+        let start = pages.map(PAGES * page).unwrap();
+        // SAFETY: inside the run.
+        let last = unsafe { start.add((PAGES - 1) * page) };
+        let mut found = [const { 0..0 }; PAGES];
+        for life in 0..3 * WATCHED {
+            match refused {
+                1 => pages.inner().fail_nth_of(OsCall::Protect, 1),
+                // The question is the first call.
+                _ => pages.inner().fail_from_nth(2),
+            }
+            // SAFETY: pages of the run, which nobody else uses.
+            unsafe { start.write_volatile(1) };
+            if life > 2 * WATCHED {
+                // SAFETY: as above.
+                unsafe { last.write_volatile(1) };
+            }
+            // SAFETY: the run above, which nobody else uses.
+            let answer = unsafe { pages.touched(start, PAGES * page, &mut found) };
+            pages.inner().clear();
+            let Ok(answer) = answer else { continue };
+            let named = found[..answer.ranges].last().unwrap().end;
+            assert_eq!(named == PAGES * page, life > 2 * WATCHED, "life {life}");
+        }
+        // SAFETY: exactly the run, used no more.
+        unsafe { pages.unmap(start, PAGES * page) }.unwrap();
+    }
 }
 
 #[test]

@@ -169,9 +169,21 @@ impl<P: PageSource> WindowedPages<P> {
         let first = unsafe { address.byte_add(furthest - start) };
         // SAFETY: pages that nobody uses meanwhile, by the caller's promise.
         let closed = unsafe { self.inner.protect(first, end - furthest, Protection::None) };
-        // If that failed, a part may be closed all the same: the handler and `open` put it right.
-        let _closed_in_part = closed;
-        slot.note_closed(furthest);
+        if closed.is_ok() {
+            slot.note_closed(furthest);
+            return;
+        }
+        // A part may be closed, a part not: neither may be relied on.
+        // SAFETY: as above; that is what the pages were before.
+        let reopened = unsafe {
+            self.inner
+                .protect(first, end - furthest, Protection::ReadWrite)
+        };
+        if reopened.is_ok() {
+            slot.free();
+        } else {
+            slot.note_closed_in_part(furthest);
+        }
     }
 }
 
@@ -273,7 +285,9 @@ unsafe impl<P: PageSource> PageSource for WindowedPages<P> {
             // SAFETY: the caller's promise, passed on unchanged.
             return unsafe { self.inner.touched(address, len, found) };
         };
-        let bounds = slot.bounds().filter(|bounds| bounds.opened_to > start);
+        let bounds = slot
+            .bounds()
+            .filter(|bounds| bounds.opened_to > start && slot.is_certain());
         let (accessible, patience) = match bounds {
             Some(bounds) => (bounds.opened_to.min(end) - start, CALM),
             None => (len, WATCHED),

@@ -39,6 +39,8 @@ pub(super) struct Slot {
     pub(super) furthest: AtomicUsize,
     /// Most of what is accessible was touched when somebody asked last.
     pub(super) is_dense: AtomicBool,
+    /// All that should be closed is.
+    is_certain: AtomicBool,
 }
 
 /// The bounds of a closed slot.
@@ -59,6 +61,7 @@ impl Slot {
             lives: AtomicU32::new(0),
             furthest: AtomicUsize::new(0),
             is_dense: AtomicBool::new(false),
+            is_certain: AtomicBool::new(true),
         }
     }
 
@@ -82,8 +85,25 @@ impl Slot {
         self.version.fetch_add(1, Ordering::Release);
     }
 
-    /// Notes that it is closed from there on; 0 for not at all. Only for whoever holds the memory.
+    /// Whether everything from [`Bounds::opened_to`] on is closed.
+    pub(super) fn is_certain(&self) -> bool {
+        self.is_certain.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it is closed from there on. Only for whoever holds the memory.
     pub(super) fn note_closed(&self, from: usize) {
+        self.is_certain.store(true, Ordering::Relaxed);
+        self.set_closed(from);
+    }
+
+    /// Notes that parts are closed from there on, and nobody knows which: faults are handled, and
+    /// nothing follows from there being none. Only for whoever holds the memory.
+    pub(super) fn note_closed_in_part(&self, from: usize) {
+        self.is_certain.store(false, Ordering::Relaxed);
+        self.set_closed(from);
+    }
+
+    fn set_closed(&self, from: usize) {
         self.change(|| {
             self.closed_from.store(from, Ordering::Relaxed);
             self.opened_to.store(from, Ordering::Relaxed);
