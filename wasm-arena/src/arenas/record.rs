@@ -25,9 +25,8 @@ struct Links {
     older: Option<NonNull<Record>>,
 }
 
-/// What is known of a region. Owners write to their records, so that no two share a cache line.
+/// What is known of a region.
 #[derive(Debug)]
-#[repr(align(64))]
 pub(crate) struct Record {
     /// The memory that lives in the region, or lived in it last.
     pub(super) id: MemoryId,
