@@ -258,7 +258,7 @@ mod tests {
         let given = (1..=4 * SLOTS)
             .filter_map(|page| table.of(page << 12))
             .count();
-        assert!(given <= 4 * SLOTS);
+        assert!((SLOTS / 2..=SLOTS).contains(&given), "{given}");
         let ends: usize = table
             .slots
             .iter()

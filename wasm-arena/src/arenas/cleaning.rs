@@ -22,7 +22,7 @@ use os::{OsCall, PageSource};
 use super::cache::Shape;
 use super::habits::{Advice, Findings, Habits, PAGES_PER_CALL};
 use super::{Arenas, HeldRegion};
-use crate::ArenaSystem;
+use crate::{ArenaSystem, SystemFacts};
 
 /// Up to so many bytes, zeroing by hand is cheaper than asking the operating system: one page fault
 /// costs more than filling 64 KiB.
@@ -34,38 +34,40 @@ impl<S: ArenaSystem> Arenas<S> {
     pub(crate) fn clean(&self, held: &mut HeldRegion, dirty: usize) {
         let dirty = dirty.min(held.region().accessible());
         held.note_dirty(dirty);
-        let pages = self.system.facts().pages;
-        let fill_limit = if pages.touched_is_quick {
-            pages.page_size.get()
+        let facts = self.system.facts();
+        let (fill_limit, cost_of_asking) = if facts.pages.touched_is_quick {
+            (facts.pages.page_size.get(), 0)
         } else {
-            FILL_LIMIT
+            (FILL_LIMIT, PAGES_PER_CALL)
         };
         if dirty > fill_limit {
-            self.clean_large(held, dirty);
+            self.clean_large(held, dirty, &facts, cost_of_asking);
         } else {
             fill(held, 0..dirty);
         }
     }
 
-    fn clean_large(&self, held: &mut HeldRegion, dirty: usize) {
-        let facts = self.system.facts();
+    fn clean_large(
+        &self,
+        held: &mut HeldRegion,
+        dirty: usize,
+        facts: &SystemFacts,
+        cost_of_asking: usize,
+    ) {
         let page = facts.pages.page_size;
         // What is accessible is whole pages, so this stays inside. What lies between the data and
         // the end of its page was never data.
         let end = page.round_up(dirty).unwrap_or(dirty);
         let replaceable = facts.regions_are_runs && !held.is_locked();
-        if replaceable && self.can_ask() {
+        if replaceable && self.can_ask(facts) {
             let shape = Shape {
                 layout: *held.region().layout(),
                 locked: held.is_locked(),
             };
             let pages = end / page.get();
-            let cost = if facts.pages.touched_is_quick {
-                0
-            } else {
-                PAGES_PER_CALL
-            };
-            let advice = self.state.lock().habits.advise(shape.bucket(), pages, cost);
+            let mut state = self.state.lock();
+            let advice = state.habits.advise(shape.bucket(), pages, cost_of_asking);
+            drop(state);
             if self.clean_touched(held, page.get(), end, &advice) {
                 return;
             }
@@ -95,15 +97,16 @@ impl<S: ArenaSystem> Arenas<S> {
         fill(held, 0..filled);
         let mut sweep = Sweep::new(page, filled, end, advice.keep);
         let base = held.region().base();
-        let look_into = |touched| {
-            for offset in sweep.pass(touched).step_by(page) {
+        let look_into = |touched: Range<usize>| {
+            sweep.pass(&touched);
+            for offset in touched.step_by(page) {
                 if !is_zero(held, offset, page) && sweep.note_written(offset) {
                     fill(held, offset..offset + page);
                 }
             }
         };
         // SAFETY: whole accessible pages of our own region, held mutably; the first was just filled.
-        if !unsafe { self.each_touched(base, filled - page..end, page, look_into) } {
+        if !unsafe { self.each_touched(base, filled - page..end, page, filled, look_into) } {
             return false;
         }
         if sweep.surplus_from < end && !self.give_back_pages(held, sweep.surplus_from..end) {
@@ -138,8 +141,6 @@ struct Sweep {
     page: usize,
     /// Pages worth keeping, beyond those met.
     keep: usize,
-    /// Bytes dealt with.
-    seen: usize,
     /// From here on touched pages are not worth keeping.
     surplus_from: usize,
     findings: Findings,
@@ -152,7 +153,6 @@ impl Sweep {
         Self {
             page,
             keep: keep.saturating_sub(pages),
-            seen: filled,
             surplus_from: end,
             findings: Findings {
                 written: pages,
@@ -161,20 +161,13 @@ impl Sweep {
         }
     }
 
-    /// Takes note of a touched range; returns what of it is new, to be looked into.
-    fn pass(&mut self, touched: Range<usize>) -> Range<usize> {
-        // Pages at a seam are named twice.
-        let from = touched.start.max(self.seen);
-        if from >= touched.end {
-            return from..from;
-        }
-        let pages = (touched.end - from) / self.page;
+    /// Takes note of a touched range behind all those before it.
+    fn pass(&mut self, touched: &Range<usize>) {
+        let pages = touched.len() / self.page;
         if pages > self.keep {
-            self.surplus_from = self.surplus_from.min(from + self.keep * self.page);
+            self.surplus_from = (self.surplus_from).min(touched.start + self.keep * self.page);
         }
         self.keep = self.keep.saturating_sub(pages);
-        self.seen = touched.end;
-        from..touched.end
     }
 
     /// Takes note of a page that held something. Says whether it is kept, and so to be filled.
@@ -217,6 +210,7 @@ fn is_zero(held: &mut HeldRegion, offset: usize, page: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arenas::touched::Unseen;
 
     const PAGE: usize = 4096;
 
@@ -230,10 +224,13 @@ mod tests {
         for keep in [1, 2, 3, 4, 7, 8, 30, 100, usize::MAX] {
             for filled in [1, 2, 6, 30, 64] {
                 let mut sweep = Sweep::new(PAGE, filled * PAGE, 64 * PAGE, keep);
+                let mut unseen = Unseen::from(filled * PAGE);
                 let mut zero = [false; 64];
                 zero[..filled].fill(true);
                 for range in touched.clone() {
-                    for offset in sweep.pass(pages(range)).step_by(PAGE) {
+                    let fresh = unseen.of(pages(range));
+                    sweep.pass(&fresh);
+                    for offset in fresh.step_by(PAGE) {
                         zero[offset / PAGE] |= sweep.note_written(offset);
                     }
                 }
@@ -261,8 +258,11 @@ mod tests {
     #[test]
     fn the_prefix_ends_at_the_first_gap() {
         let mut sweep = Sweep::new(PAGE, PAGE, 64 * PAGE, 100);
+        let mut unseen = Unseen::from(PAGE);
         for range in [0..2, 2..4, 6..9] {
-            for offset in sweep.pass(pages(range)).step_by(PAGE) {
+            let fresh = unseen.of(pages(range));
+            sweep.pass(&fresh);
+            for offset in fresh.step_by(PAGE) {
                 sweep.note_written(offset);
             }
         }

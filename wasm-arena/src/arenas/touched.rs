@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use os::{OsCall, PageSource, Reason};
 
 use super::{Arenas, HeldRegion};
-use crate::ArenaSystem;
+use crate::{ArenaSystem, SystemFacts};
 
 /// Ranges asked for at a time.
 const RANGES_PER_CALL: usize = 32;
@@ -14,16 +14,35 @@ const RANGES_PER_CALL: usize = 32;
 /// Up to so many bytes a copy costs less than the question what is worth copying.
 const COPY_LIMIT: usize = 128 * 1024;
 
-impl<S: ArenaSystem> Arenas<S> {
-    /// Whether the system can tell, and may be asked now.
-    pub(super) fn can_ask(&self) -> bool {
-        self.system.facts().pages.can_tell_touched
-            && self.may_ask()
-            && self.permit(OsCall::Touched).is_ok()
+/// What of ranges in ascending order was not named before: pages at a seam are named twice.
+#[derive(Debug)]
+pub(super) struct Unseen {
+    from: usize,
+}
+
+impl Unseen {
+    /// Nothing before `from` is of interest.
+    pub(super) const fn from(from: usize) -> Self {
+        Self { from }
     }
 
-    /// Names the touched pages of a range to `visit`, in ascending order, some of them twice; ranges
-    /// are offsets from `base`, whole pages. A page that is not named reads as zero.
+    /// The part of a range behind everything before it; may be empty.
+    pub(super) fn of(&mut self, range: Range<usize>) -> Range<usize> {
+        let start = range.start.max(self.from);
+        self.from = self.from.max(range.end);
+        start..range.end.max(start)
+    }
+}
+
+impl<S: ArenaSystem> Arenas<S> {
+    /// Whether the system, of which these are the facts, can tell, and may be asked now.
+    pub(super) fn can_ask(&self, facts: &SystemFacts) -> bool {
+        facts.pages.can_tell_touched && self.may_ask() && self.permit(OsCall::Touched).is_ok()
+    }
+
+    /// Names the touched pages of a range from the offset `of_interest` on to `visit`, in ascending
+    /// order and each once; ranges are offsets from `base`, whole pages. A page there that is not
+    /// named reads as zero.
     ///
     /// Says whether the answer is complete: if not, nothing may be assumed. An answer is believed
     /// because it names the first page, which was just written to.
@@ -36,9 +55,11 @@ impl<S: ArenaSystem> Arenas<S> {
         base: NonNull<u8>,
         bytes: Range<usize>,
         page: usize,
+        of_interest: usize,
         mut visit: impl FnMut(Range<usize>),
     ) -> bool {
         let Range { start: mut at, end } = bytes;
+        let mut unseen = Unseen::from(of_interest);
         let mut found = [const { 0..0 }; RANGES_PER_CALL];
         loop {
             // SAFETY: below the end, so inside the region, by the caller's promise.
@@ -55,7 +76,7 @@ impl<S: ArenaSystem> Arenas<S> {
                 }
             };
             for range in &found[..answer.ranges] {
-                visit(at + range.start..at + range.end);
+                visit(unseen.of(at + range.start..at + range.end));
             }
             if answer.searched >= end - at {
                 return true;
@@ -84,9 +105,10 @@ impl<S: ArenaSystem> Arenas<S> {
         len: usize,
         may_write: bool,
     ) -> usize {
-        let page = self.system.facts().pages.page_size;
+        let facts = self.system.facts();
+        let page = facts.pages.page_size;
         let end = page.round_up(len).unwrap_or(len);
-        if len <= COPY_LIMIT || !may_write || !self.can_ask() {
+        if len <= COPY_LIMIT || !may_write || !self.can_ask(&facts) {
             // SAFETY: the caller's promise.
             unsafe { copy(from, to, 0..len) };
             return len;
@@ -97,16 +119,15 @@ impl<S: ArenaSystem> Arenas<S> {
         // Written back, so that the page is one that was written for certain.
         // SAFETY: as above, and writable.
         unsafe { base.write_volatile(first) };
-        let (mut copied, mut seen) = (0, 0);
-        let mut visit = |touched: Range<usize>| {
-            let fresh = touched.start.max(seen).min(len)..touched.end.min(len);
-            seen = seen.max(touched.end);
-            copied += fresh.len();
+        let mut copied = 0;
+        let visit = |touched: Range<usize>| {
+            let data = touched.start.min(len)..touched.end.min(len);
+            copied += data.len();
             // SAFETY: the caller's promise; no more than `len` bytes.
-            unsafe { copy(from, to, fresh) };
+            unsafe { copy(from, to, data) };
         };
         // SAFETY: what is accessible is whole pages, so this is inside; the first was written above.
-        let is_complete = unsafe { self.each_touched(base, 0..end, page.get(), &mut visit) };
+        let is_complete = unsafe { self.each_touched(base, 0..end, page.get(), 0, visit) };
         if is_complete {
             copied
         } else {
