@@ -2,9 +2,13 @@
 //!
 //! A step that fails does not stop the others: one run tells everything that is wrong. A step that
 //! cannot run fails.
+//!
+//! With `--discard`, what no later step builds on is removed on the way: Wasmtime is built in five
+//! ways, and a machine that keeps nothing afterwards need not have room for all of them at once.
 
 use core::time::Duration;
 use std::fs;
+use std::io::ErrorKind;
 use std::time::Instant;
 
 use crate::guests::Purpose;
@@ -18,6 +22,8 @@ struct Step {
     /// What would go unnoticed without it.
     protects: &'static str,
     run: fn() -> Result<(), String>,
+    /// Folders of the target folder that no later step builds on.
+    last_to_use: &'static [&'static str],
 }
 
 /// In this order, so that what is quick and fails often comes first, and that what is built for one
@@ -27,46 +33,55 @@ const STEPS: &[Step] = &[
         name: "format",
         protects: "one layout for all code",
         run: format,
+        last_to_use: &[],
     },
     Step {
         name: "licences",
         protects: "every dependency may be used on our terms",
         run: licences::run,
+        last_to_use: &[],
     },
     Step {
         name: "clippy",
         protects: "the lints, with all features",
         run: || clippy(&["--workspace", "--all-features"]),
+        last_to_use: &[],
     },
     Step {
         name: "clippy-no-features",
         protects: "the lints, with no features",
         run: || clippy(&["--workspace", "--no-default-features"]),
+        last_to_use: &[],
     },
     Step {
         name: "clippy-libraries",
         protects: "the lints, with no feature that another crate would turn on",
         run: || clippy(&[LIBRARIES, &["--no-default-features"]].concat()),
+        last_to_use: &[],
     },
     Step {
         name: "docs",
         protects: "documentation without a warning, for users and for ourselves",
         run: docs,
+        last_to_use: &["doc"],
     },
     Step {
         name: "readme",
         protects: "the README names the commands that are run here",
         run: readme,
+        last_to_use: &[],
     },
     Step {
         name: "tests",
         protects: "the README's test command, documentation tests included",
         run: || spoken(TESTS),
+        last_to_use: &[],
     },
     Step {
         name: "spec",
         protects: "not one assertion of the specification's test suite more fails on our memory",
         run: spec::run_all,
+        last_to_use: &[],
     },
     Step {
         name: "tests-libraries",
@@ -77,76 +92,91 @@ const STEPS: &[Step] = &[
                 &["--locked", "-p", "wasm-arena", "--no-default-features"],
             )
         },
+        last_to_use: &[],
     },
     Step {
         name: "main-command",
         protects: "the README's main command",
         run: || spoken(MAIN_COMMAND),
+        last_to_use: &[],
     },
     Step {
         name: "real-programs",
         protects: "programs nobody here wrote compute the same on our memory",
         run: tasks::run_real_programs,
+        last_to_use: &[],
     },
     Step {
         name: "bench",
         protects: "what is measured computes what it should, on both sides",
         run: bench::check,
+        last_to_use: &["release"],
     },
     Step {
         name: "guests",
         protects: "the committed guests are what their sources build to",
         run: || guests::run(Purpose::Compare),
+        last_to_use: &[],
     },
     Step {
         name: "capi",
         protects: "the C header, and the C libraries as they are installed",
         run: capi::check,
+        last_to_use: &[],
     },
     Step {
         name: "capi-runtimes",
         protects: "the hooks for C runtimes, driven by WAMR, wasm3 and Wasmtime themselves",
         run: capi::run_runtimes,
-    },
-    Step {
-        name: "no-std",
-        protects: "no system and no allocator is needed",
-        run: no_std::run,
-    },
-    Step {
-        name: "qnx",
-        protects: "the code for QNX, executed over a stand-in for its C library",
-        run: qnx::run_all,
-    },
-    Step {
-        name: "qnx-defects",
-        protects: "the suite finds what it is there to find",
-        run: qnx::defects::run_all,
-    },
-    Step {
-        name: "qnx-engine",
-        protects: "Wasmtime on QNX: the code, executed with real guests on our memory",
-        run: qnx::engine::run_all,
-    },
-    Step {
-        name: "qnx-wasmi",
-        protects: "wasmi on QNX: the code, executed with real guests on our memory",
-        run: qnx::interpreter::run_all,
-    },
-    Step {
-        name: "sanitize",
-        protects: "no access outside of what is live",
-        run: sanitize::run,
+        last_to_use: &[],
     },
     Step {
         name: "valgrind",
         protects: "nothing is read before it is written, nothing is lost",
         run: valgrind::run,
+        last_to_use: &["debug", "capi"],
+    },
+    Step {
+        name: "no-std",
+        protects: "no system and no allocator is needed",
+        run: no_std::run,
+        last_to_use: &[],
+    },
+    Step {
+        name: "qnx",
+        protects: "the code for QNX, executed over a stand-in for its C library",
+        run: qnx::run_all,
+        last_to_use: &[],
+    },
+    Step {
+        name: "qnx-defects",
+        protects: "the suite finds what it is there to find",
+        run: qnx::defects::run_all,
+        last_to_use: &["defects"],
+    },
+    Step {
+        name: "qnx-engine",
+        protects: "Wasmtime on QNX: the code, executed with real guests on our memory",
+        run: qnx::engine::run_all,
+        last_to_use: &["qnx-engine"],
+    },
+    Step {
+        name: "qnx-wasmi",
+        protects: "wasmi on QNX: the code, executed with real guests on our memory",
+        run: qnx::interpreter::run_all,
+        last_to_use: &["build-std"],
+    },
+    Step {
+        name: "sanitize",
+        protects: "no access outside of what is live",
+        run: sanitize::run,
+        last_to_use: &[],
     },
     Step {
         name: "fuzz",
         protects: "inputs nobody thought of",
         run: fuzz::check,
+        last_to_use: &[],
     },
 ];
 
@@ -179,6 +209,8 @@ const APART: &[&str] = &[
 /// # Errors
 /// A step failed, or a word is no step.
 pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
+    let (options, words): (Vec<_>, Vec<_>) = words.iter().partition(|word| *word == "--discard");
+    let discard = !options.is_empty();
     if words == ["--list"] {
         for step in STEPS {
             println!("{:<20} {}", step.name, step.protects);
@@ -187,13 +219,13 @@ pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
     }
     let unknown = words
         .iter()
-        .find(|word| STEPS.iter().all(|step| step.name != *word));
+        .find(|word| STEPS.iter().all(|step| step.name != **word));
     if let Some(word) = unknown {
         return Err(Failure::Usage(format!("no step is called `{word}`")));
     }
     let chosen: Vec<_> = STEPS
         .iter()
-        .filter(|step| words.is_empty() || words.iter().any(|word| word == step.name))
+        .filter(|step| words.is_empty() || words.iter().any(|word| *word == step.name))
         .collect();
     let mut results = Vec::new();
     for (number, step) in chosen.iter().enumerate() {
@@ -209,7 +241,13 @@ pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
         if let Err(problem) = &result {
             println!("=== {} FAILED: {problem}", step.name);
         }
-        results.push((step.name, result, start.elapsed()));
+        let size = place::size(&place::target());
+        results.push((step.name, result, start.elapsed(), size));
+        if discard {
+            step.last_to_use
+                .iter()
+                .try_for_each(|folder| remove(folder))?;
+        }
     }
     match tell(&results) {
         0 => Ok(()),
@@ -217,16 +255,34 @@ pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
     }
 }
 
+/// Removes a folder of the target folder, which need not be there.
+fn remove(folder: &str) -> Result<(), String> {
+    let folder = place::target().join(folder);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(format!("{}: {error}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A step, what came of it, its time, and the bytes of the target folder at its end.
+type Outcome<'a> = (&'a str, Result<(), String>, Duration, u64);
+
 /// Prints the table; returns how many steps failed.
-fn tell(results: &[(&str, Result<(), String>, Duration)]) -> usize {
-    println!("\n=== what came of it ===");
-    for (name, result, time) in results {
+fn tell(results: &[Outcome<'_>]) -> usize {
+    println!("\n=== what came of it, in which time, with how much in the target folder ===");
+    for (name, result, time, size) in results {
         let verdict = if result.is_ok() { "ok" } else { "FAILED" };
-        println!("{name:<20} {verdict:<6} {:>7.1} s", time.as_secs_f32());
+        let mebibytes = size / (1024 * 1024);
+        println!(
+            "{name:<20} {verdict:<6} {:>7.1} s {mebibytes:>6} MiB",
+            time.as_secs_f32()
+        );
     }
     let failed: Vec<_> = results
         .iter()
-        .filter(|(_, result, _)| result.is_err())
+        .filter(|(_, result, ..)| result.is_err())
         .map(|(name, ..)| *name)
         .collect();
     if !failed.is_empty() {
@@ -306,11 +362,11 @@ mod tests {
     #[test]
     fn failures_are_counted() {
         let time = Duration::from_secs(1);
-        assert_eq!(tell(&[("a", Ok(()), time)]), 0);
+        assert_eq!(tell(&[("a", Ok(()), time, 0)]), 0);
         let mixed = [
-            ("a", Ok(()), time),
-            ("b", Err("no".to_owned()), time),
-            ("c", Ok(()), time),
+            ("a", Ok(()), time, 1),
+            ("b", Err("no".to_owned()), time, 2),
+            ("c", Ok(()), time, 3),
         ];
         assert_eq!(tell(&mixed), 1);
     }
@@ -318,7 +374,16 @@ mod tests {
     #[test]
     fn steps_have_names_of_their_own_and_unknown_ones_are_refused() {
         for (index, step) in STEPS.iter().enumerate() {
-            assert!(STEPS[..index].iter().all(|other| other.name != step.name));
+            for other in &STEPS[..index] {
+                assert_ne!(other.name, step.name);
+                // Only one of them can be the last.
+                assert!(
+                    !step
+                        .last_to_use
+                        .iter()
+                        .any(|folder| other.last_to_use.contains(folder))
+                );
+            }
         }
         let words = ["tests".to_owned(), "no-such-step".to_owned()];
         assert!(matches!(run(&words), Err(Failure::Usage(_))));

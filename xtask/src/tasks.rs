@@ -34,7 +34,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "ci",
         arguments: "[STEP...]",
-        help: "every check there is, or only the steps named; `ci --list` names them",
+        help: "every check there is, or only the steps named; `ci --list` names them, `--discard` saves room",
         run: ci::run,
     },
     Task {
