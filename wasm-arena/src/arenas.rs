@@ -48,6 +48,8 @@ pub struct Arenas<S: ArenaSystem> {
     sealed: AtomicBool,
     /// The page source cannot tell which pages were touched, although the platform could.
     cannot_ask: AtomicBool,
+    /// A thread is giving pages back unseen.
+    is_giving_back: AtomicBool,
     /// The process has limits: `State::limits` are not all missing.
     is_limited: AtomicBool,
     accessible: AtomicUsize,
@@ -89,6 +91,7 @@ impl<S: ArenaSystem> Arenas<S> {
             system,
             sealed: AtomicBool::new(false),
             cannot_ask: AtomicBool::new(false),
+            is_giving_back: AtomicBool::new(false),
             is_limited: AtomicBool::new(false),
             accessible: AtomicUsize::new(0),
             peak_accessible: AtomicUsize::new(0),

@@ -3,6 +3,8 @@
 //! ```text
 //!   up to 128 KiB ────────────────────────────▶ fill                            no call
 //!   larger, pages can be asked about ──┬──────▶ fill all      nearly all touched no call
+//!                                      ├──────▶ fill the usual prefix, give back the rest unseen,
+//!                                      │        for nobody goes further              1 call
 //!                                      └──────▶ fill the usual prefix, ask, look into what else
 //!                                               was touched and fill what was written,
 //!                                               give back what is not worth keeping   1 to 2 calls
@@ -16,11 +18,12 @@
 
 use core::ops::Range;
 use core::slice;
+use core::sync::atomic::Ordering;
 
 use os::{OsCall, PageSource};
 
 use super::cache::Shape;
-use super::habits::{Advice, Findings, Habits, PAGES_PER_CALL};
+use super::habits::{Advice, Findings, Habits, PAGES_PER_CALL, Rest};
 use super::{Arenas, HeldRegion};
 use crate::{ArenaSystem, SystemFacts};
 
@@ -66,7 +69,9 @@ impl<S: ArenaSystem> Arenas<S> {
             };
             let pages = end / page.get();
             let mut state = self.state.lock();
-            let advice = state.habits.advise(shape.bucket(), pages, cost_of_asking);
+            let may_give_back = facts.pages.discards_cheaply && !facts.pages.touched_is_quick;
+            let advice =
+                (state.habits).advise(shape.bucket(), pages, cost_of_asking, may_give_back);
             drop(state);
             if self.clean_touched(held, page.get(), end, &advice) {
                 return;
@@ -87,7 +92,7 @@ impl<S: ArenaSystem> Arenas<S> {
         end: usize,
         advice: &Advice,
     ) -> bool {
-        if advice.fill_all {
+        if advice.rest == Rest::Fill {
             fill(held, 0..end);
             return true;
         }
@@ -95,6 +100,9 @@ impl<S: ArenaSystem> Arenas<S> {
         // of the prefix.
         let filled = advice.prefix.saturating_mul(page).clamp(page, end);
         fill(held, 0..filled);
+        if advice.rest == Rest::GiveBack && self.give_back_alone(held, filled..end) {
+            return true;
+        }
         let mut sweep = Sweep::new(page, filled, end, advice.keep);
         let base = held.region().base();
         let look_into = |touched: Range<usize>| {
@@ -116,6 +124,18 @@ impl<S: ArenaSystem> Arenas<S> {
             self.state.lock().habits.learn(advice, &sweep.findings);
         }
         true
+    }
+
+    /// [`give_back_pages`](Self::give_back_pages), unless another thread is at it: where two threads
+    /// give back at once, Linux makes all processors forget their page tables, although there is
+    /// nothing to forget. Says whether it is done.
+    fn give_back_alone(&self, held: &mut HeldRegion, pages: Range<usize>) -> bool {
+        if self.is_giving_back.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        let done = pages.is_empty() || self.give_back_pages(held, pages);
+        self.is_giving_back.store(false, Ordering::Relaxed);
+        done
     }
 
     /// Drops the contents of whole accessible pages; they are zero afterwards, and out of memory.
