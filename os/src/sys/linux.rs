@@ -25,6 +25,7 @@ const KERNEL_SIGNAL_SET_BYTES: usize = if cfg!(any(target_arch = "mips", target_
     8
 };
 
+#[inline]
 pub(super) fn facts() -> Facts {
     Facts {
         discards_cheaply: true,

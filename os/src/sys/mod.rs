@@ -167,6 +167,7 @@ fn answer<T>(
 // behind; (5) the facts are constants and a page size that is read once; (6) the kernel finds every
 // page of this process that is in memory or in the swap: see `pagemap`.
 unsafe impl PageSource for OsPages {
+    #[inline]
     fn facts(&self) -> Facts {
         platform::facts()
     }

@@ -18,10 +18,16 @@ static PAGE_SIZE: AtomicUsize = AtomicUsize::new(0);
 const LARGEST_PAGE_SIZE: PageSize = PageSize::new(65536).unwrap();
 
 /// The page size, asked of the system once. Threads that race for it store the same answer.
+#[inline]
 pub(crate) fn page_size() -> PageSize {
-    if let Some(known) = PageSize::new(PAGE_SIZE.load(Ordering::Relaxed)) {
-        return known;
+    match PageSize::new(PAGE_SIZE.load(Ordering::Relaxed)) {
+        Some(known) => known,
+        None => ask_page_size(),
     }
+}
+
+#[cold]
+fn ask_page_size() -> PageSize {
     // SAFETY: the call has no preconditions.
     let answer = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     let asked = usize::try_from(answer)
@@ -53,6 +59,7 @@ fn checked(status: c_int) -> Result<(), Reason> {
 }
 
 /// What every Unix can do; arms that can do more say so.
+#[inline]
 pub(super) fn facts() -> Facts {
     Facts {
         page_size: page_size(),

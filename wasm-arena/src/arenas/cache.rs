@@ -13,7 +13,7 @@
 use core::ptr::NonNull;
 
 use super::record::{Chain, List, Record};
-use crate::{ArenaOptions, Region, RegionLayout};
+use crate::{ArenaOptions, RegionLayout};
 
 const BUCKETS: usize = 64;
 const PROBES: usize = 8;
@@ -48,7 +48,6 @@ impl Shape {
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) record: NonNull<Record>,
-    pub(super) region: Region,
     /// Bytes from the base that may be other than zero.
     pub(super) dirty: usize,
     /// Bytes that may be in memory.
@@ -57,8 +56,8 @@ pub(super) struct Kept {
 
 /// The regions kept.
 ///
-/// Invariant: a record is in a bucket exactly if it is in the age list, and then its `parked` holds
-/// the region.
+/// Invariant: a record is in a bucket exactly if it is in the age list, and then its region belongs
+/// to the cache.
 #[derive(Debug)]
 pub(super) struct RegionCache {
     buckets: [List; BUCKETS],
@@ -95,23 +94,16 @@ impl RegionCache {
         self.age.iter_oldest_first(Chain::Age)
     }
 
-    /// Keeps a region whose first `dirty` bytes of data may be other than zero, and of which so many
-    /// bytes may be in memory.
+    /// Keeps the region of a record. Its first `dirty` bytes of data may be other than zero, and so
+    /// many bytes of it may be in memory.
     ///
     /// # Safety
-    /// The record is initialised, describes this region and is in no list; the lock is held.
-    pub(super) unsafe fn insert(
-        &mut self,
-        record: NonNull<Record>,
-        region: Region,
-        dirty: usize,
-        occupied: usize,
-    ) {
+    /// The record is initialised and in no list, and nobody holds its region; the lock is held.
+    pub(super) unsafe fn insert(&mut self, record: NonNull<Record>, dirty: usize, occupied: usize) {
         // SAFETY: initialised and in no list, so nobody else looks at it, by the caller's promise.
         let fields = unsafe { &mut *record.as_ptr() };
         fields.dirty = dirty;
         fields.occupied = occupied;
-        fields.parked = Some(region);
         let shape = Shape {
             layout: fields.layout,
             locked: fields.locked,
@@ -147,7 +139,7 @@ impl RegionCache {
                 .find(fits)
         };
         // SAFETY: found in the cache; the lock is held.
-        found.and_then(|record| unsafe { self.remove(record) })
+        found.map(|record| unsafe { self.remove(record) })
     }
 
     /// Takes out the region that was kept longest.
@@ -158,15 +150,14 @@ impl RegionCache {
         // SAFETY: in the age list, so in the cache; the lock is held.
         self.age
             .oldest()
-            .and_then(|record| unsafe { self.remove(record) })
+            .map(|record| unsafe { self.remove(record) })
     }
 
     /// # Safety
     /// The record is in this cache; the lock is held.
-    unsafe fn remove(&mut self, record: NonNull<Record>) -> Option<Kept> {
+    unsafe fn remove(&mut self, record: NonNull<Record>) -> Kept {
         // SAFETY: in the cache, so initialised and nobody's but ours, while the lock is held.
         let fields = unsafe { &mut *record.as_ptr() };
-        let (region, dirty) = (fields.parked.take()?, fields.dirty);
         let shape = Shape {
             layout: fields.layout,
             locked: fields.locked,
@@ -177,11 +168,10 @@ impl RegionCache {
         unsafe { self.buckets[shape.bucket()].remove(Chain::Group, record) };
         // SAFETY: in the age list, by the invariant of the cache.
         unsafe { self.age.remove(Chain::Age, record) };
-        Some(Kept {
+        Kept {
             record,
-            region,
-            dirty,
+            dirty: fields.dirty,
             occupied: fields.occupied,
-        })
+        }
     }
 }

@@ -18,7 +18,7 @@ use os::{OsCall, PageSource};
 use super::cache::{Kept, Shape};
 use super::record::{Chain, Record};
 use super::{Arenas, HeldRegion, MemoryId};
-use crate::{AllocError, ArenaSystem, Region, RegionLayout};
+use crate::{AllocError, ArenaSystem, RegionLayout};
 
 impl<S: ArenaSystem> Arenas<S> {
     /// A region of this layout: data readable, writable, zero. For the memory `id`, or for a new one,
@@ -99,30 +99,25 @@ impl<S: ArenaSystem> Arenas<S> {
             }
         }
         self.count_accessible(0, region.accessible());
+        let run_len = region.run_len();
         let record = block.cast::<Record>();
         // SAFETY: the block has the layout of a `Record` and belongs to us (promise 4).
-        unsafe { record.write(Record::new(id, &region, locked)) };
+        unsafe { record.write(Record::new(id, region, locked)) };
         let mut state = self.state.lock();
-        let reserved = state.counts.reserved_bytes + region.run_len();
+        let reserved = state.counts.reserved_bytes + run_len;
         state.counts.reserved_bytes = reserved;
         state.counts.peak_reserved_bytes = state.counts.peak_reserved_bytes.max(reserved);
         state.counts.live_memories += 1;
         // SAFETY: just initialised, in no list; the lock is held.
         unsafe { state.live.push(Chain::Group, record) };
-        Ok(HeldRegion::new(record, region, locked))
+        Ok(HeldRegion::new(record, locked))
     }
 
     /// Makes a kept region, which is in the register again, look like a fresh one with `opened`
     /// accessible bytes.
     fn reuse(&self, kept: Kept, locked: bool, opened: usize) -> Result<HeldRegion, AllocError> {
-        let Kept {
-            record,
-            region,
-            dirty,
-            occupied,
-        } = kept;
-        let mut held = HeldRegion::reused(record, region, locked, occupied);
-        self.clean(&mut held, dirty);
+        let mut held = HeldRegion::reused(kept.record, locked, kept.occupied);
+        self.clean(&mut held, kept.dirty);
         match self.set_accessible(&mut held, opened) {
             Ok(()) => Ok(held),
             Err(error) => {
@@ -226,22 +221,24 @@ impl<S: ArenaSystem> Arenas<S> {
         } else {
             held.region().run_len()
         };
-        let (record, region) = held.into_parts();
+        let is_guarded = held.region().is_guarded();
+        let record = held.into_record();
         {
             let mut state = self.state.lock();
             state.counts.live_memories -= 1;
             // SAFETY: the region was held, so its record is in the live list; the lock is held.
             unsafe { state.live.remove(Chain::Group, record) };
             let kept = self.is_sealed() || state.options.cache_allows(1, occupied);
-            if kept && region.is_guarded() {
-                // SAFETY: initialised and in no list any more; the lock is held.
-                unsafe { state.cache.insert(record, region, dirty, occupied) };
+            if kept && is_guarded {
+                // SAFETY: initialised and in no list any more, nor held; the lock is held.
+                unsafe { state.cache.insert(record, dirty, occupied) };
                 if !state.cache.is_over(&state.options) {
                     return;
                 }
             } else {
                 drop(state);
-                let _counted = self.discard_region(record, region);
+                // SAFETY: in no list any more, nor held.
+                let _counted = unsafe { self.discard_region(record) };
                 return;
             }
         }
@@ -250,14 +247,15 @@ impl<S: ArenaSystem> Arenas<S> {
 
     /// Takes a region out of use without giving it back: its state cannot be trusted. Counted.
     pub(crate) fn quarantine(&self, held: HeldRegion) {
-        let (record, region) = held.into_parts();
+        let run_len = held.region().run_len();
+        let record = held.into_record();
         {
             let mut state = self.state.lock();
             state.counts.live_memories -= 1;
             // SAFETY: the region was held, so its record is in the live list; the lock is held.
             unsafe { state.live.remove(Chain::Group, record) };
         }
-        self.count_unreturned(region.run_len());
+        self.count_unreturned(run_len);
         // SAFETY: in no list any more.
         unsafe { self.system.free_record(record.cast()) };
         // Dropping a `Region` gives nothing back: the run stays reserved for good.
@@ -297,10 +295,11 @@ impl<S: ArenaSystem> Arenas<S> {
         let reserved = state.counts.reserved_bytes - run_len + held.region().run_len();
         state.counts.reserved_bytes = reserved;
         state.counts.peak_reserved_bytes = state.counts.peak_reserved_bytes.max(reserved);
+        let (start, layout) = (held.region().start(), *held.region().layout());
         // SAFETY: in no list, so nobody's but ours, and initialised.
         let fields = unsafe { &mut *record.as_ptr() };
-        fields.start = held.region().start();
-        fields.layout = *held.region().layout();
+        fields.start = start;
+        fields.layout = layout;
         // SAFETY: initialised, in no list; the lock is held.
         unsafe { state.live.push(Chain::Group, record) };
         resized
@@ -319,20 +318,26 @@ impl<S: ArenaSystem> Arenas<S> {
                 unsafe { state.cache.take_oldest() }
             };
             if let Some(kept) = evicted {
-                let _counted = self.discard_region(kept.record, kept.region);
+                // SAFETY: taken out of the cache, so in no list, and nobody holds its region.
+                let _counted = unsafe { self.discard_region(kept.record) };
             }
         }
     }
 
-    /// Returns a region that is in no list to the operating system, and its record to the heap.
-    pub(super) fn discard_region(
+    /// Returns the region of a record to the operating system, and the record to the heap. Says how
+    /// many bytes of address space the region had.
+    ///
+    /// # Safety
+    /// The record is initialised and in no list, and nobody holds its region.
+    pub(super) unsafe fn discard_region(
         &self,
         record: NonNull<Record>,
-        region: Region,
-    ) -> Result<(), AllocError> {
+    ) -> Result<usize, AllocError> {
+        // SAFETY: initialised and nobody's but ours, by the caller's promise; what is read out is used
+        // there no more.
+        let Record { region, locked, .. } = unsafe { record.read() };
+        let region = region.into_inner();
         let (run_len, accessible) = (region.run_len(), region.accessible());
-        // SAFETY: in no list, so nobody's but ours.
-        let locked = unsafe { record.as_ref() }.locked;
         // SAFETY: in no list, so nobody's but ours, and used no more.
         unsafe { self.system.free_record(record.cast()) };
         if locked && accessible > 0 {
@@ -353,6 +358,6 @@ impl<S: ArenaSystem> Arenas<S> {
             self.count_accessible(accessible, 0);
             self.state.lock().counts.reserved_bytes -= run_len;
         }
-        released
+        released.map(|()| run_len)
     }
 }

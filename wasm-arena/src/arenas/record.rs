@@ -2,8 +2,10 @@
 //!
 //! Records live in small blocks of the arena system, so a list needs no memory of its own and every
 //! step is constant time. All links are read and written under the lock of
-//! [`Arenas`](super::Arenas); the two atomics are also written by the region's owner.
+//! [`Arenas`](super::Arenas); the two atomics are also written by the region's owner, to whom the
+//! region itself belongs.
 
+use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicUsize;
@@ -40,8 +42,10 @@ pub(crate) struct Record {
     pub(super) accessible: AtomicUsize,
     /// Its pages are locked in memory.
     pub(super) locked: bool,
-    /// The region, while it is cached; its owner has it while it is live.
-    pub(super) parked: Option<Region>,
+    /// The region. It stays here, so that handing it over moves nothing: it belongs to the
+    /// [`HeldRegion`](super::HeldRegion) while it is live, whoever holds the lock, and to the cache
+    /// while it is kept.
+    pub(super) region: UnsafeCell<Region>,
     /// While it is cached: bytes from the base that may be other than zero.
     pub(super) dirty: usize,
     /// While it is cached: bytes of it that may be in memory.
@@ -50,7 +54,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(id: MemoryId, region: &Region, locked: bool) -> Self {
+    pub(super) fn new(id: MemoryId, region: Region, locked: bool) -> Self {
         Self {
             id,
             start: region.start(),
@@ -58,7 +62,7 @@ impl Record {
             size: AtomicUsize::new(0),
             accessible: AtomicUsize::new(region.accessible()),
             locked,
-            parked: None,
+            region: UnsafeCell::new(region),
             dirty: 0,
             occupied: 0,
             links: [Links {
@@ -190,7 +194,7 @@ mod tests {
         let region = unsafe { Region::from_raw_parts(NonNull::dangling(), 4096, layout) };
         NonNull::from(Box::leak(Box::new(Record::new(
             MemoryId::FIRST,
-            &region,
+            region,
             false,
         ))))
     }
