@@ -1,4 +1,7 @@
-//! `layer`: what our layer adds to the calls of the operating system when nothing kept fits.
+//! `layer`: what our layer adds to the calls of the operating system when nothing kept fits, and
+//! what those calls take that make memory zero again.
+
+mod cleaning;
 
 use core::ptr::NonNull;
 
@@ -16,6 +19,8 @@ pub(crate) const GROUP: Group = Group {
         "raw: the same calls of the operating system by hand: reserve, open, unmap",
         "calls: of the operating system, counted by `os::Counted`",
         "checked: the first byte is zero before",
+        "one page of 1 MiB: written, then made zero in each of the ways that are certain; the memory lies \
+         as large regions do, with the first 128 KiB at the end of a page table",
     ],
     run,
 };
@@ -63,7 +68,7 @@ fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
             return Err(format!("{:?} calls, {:?} by hand", ours.calls, raw.calls));
         }
     }
-    Ok(())
+    cleaning::run(setting, report)
 }
 
 /// Writes the first byte of a memory, which must be zero.
