@@ -10,7 +10,6 @@
 //! What remains of the contract is kept: runs do not overlap, pages read as zero when the contract
 //! says so, and a range that is no run is found.
 
-mod bits;
 mod books;
 mod storage;
 

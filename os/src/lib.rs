@@ -22,6 +22,7 @@
 //! | [`Mutex`] | the one lock of the house |
 //! | [`RwLock`] | the same for many readers, where a runtime asks for it |
 //! | [`ThreadSlot`] | a pointer for each thread |
+//! | [`bitmap`] | runs of bits, for whoever hands pages out |
 //! | [`NativeHeap`] | a C library's heap that has arenas: QNX's, as `SystemHeap` there |
 //! | [`ResourceLimits`] | what the operating system lets this process have |
 //! | [`partition`] | adaptive partitions of QNX's scheduler |
@@ -29,6 +30,7 @@
 #![no_std]
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod bitmap;
 mod check;
 mod counted;
 mod error;

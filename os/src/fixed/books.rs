@@ -18,8 +18,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use core::slice;
 
-use super::bits;
-use crate::{PageSize, Reason};
+use crate::{PageSize, Reason, bitmap};
 
 #[derive(Debug)]
 pub(super) struct Books {
@@ -97,12 +96,12 @@ impl Books {
 
     pub(super) fn free_pages(&mut self) -> usize {
         let pages = self.pages;
-        pages - bits::count(self.maps().in_use, 0..pages)
+        pages - bitmap::count(self.maps().in_use, 0..pages)
     }
 
     pub(super) fn longest_free_run(&mut self) -> usize {
         let pages = self.pages;
-        bits::clear_runs(self.maps().in_use, pages)
+        bitmap::clear_runs(self.maps().in_use, 0..pages)
             .map(|run| run.len())
             .max()
             .unwrap_or(0)
@@ -115,7 +114,7 @@ impl Books {
         let (pages, page_size) = (self.pages, self.page_size.get());
         let maps = self.maps();
         let mut longest = 0;
-        let found = bits::clear_runs(maps.in_use, pages).find(|hole| {
+        let found = bitmap::clear_runs(maps.in_use, 0..pages).find(|hole| {
             longest = longest.max(hole.len());
             hole.len() >= count
         });
@@ -125,8 +124,8 @@ impl Books {
             });
         };
         let run = hole.start..hole.start + count;
-        bits::set(maps.in_use, run.clone());
-        bits::set(maps.starts, run.start..run.start + 1);
+        bitmap::set(maps.in_use, run.clone());
+        bitmap::set(maps.starts, run.start..run.start + 1);
         Ok(run)
     }
 
@@ -136,9 +135,9 @@ impl Books {
             return Err(Reason::NotARun);
         }
         let maps = self.maps();
-        bits::clear(maps.in_use, run.clone());
-        bits::clear(maps.starts, run.start..run.start + 1);
-        bits::clear(maps.committed, run);
+        bitmap::clear(maps.in_use, run.clone());
+        bitmap::clear(maps.starts, run.start..run.start + 1);
+        bitmap::clear(maps.committed, run);
         Ok(())
     }
 
@@ -146,11 +145,11 @@ impl Books {
     fn end_of_run(&mut self, start: usize) -> Option<usize> {
         let pages = self.pages;
         let maps = self.maps();
-        if start >= pages || !bits::is_set(maps.starts, start) {
+        if start >= pages || !bitmap::is_set(maps.starts, start) {
             return None;
         }
-        let unused = bits::first_clear(maps.in_use, start..pages).unwrap_or(pages);
-        Some(bits::first_set(maps.starts, start + 1..unused).unwrap_or(unused))
+        let unused = bitmap::first_clear(maps.in_use, start..pages).unwrap_or(pages);
+        Some(bitmap::first_set(maps.starts, start + 1..unused).unwrap_or(unused))
     }
 
     /// The pages of a range of addresses, if they lie inside one live run.
@@ -161,8 +160,8 @@ impl Books {
     ) -> Result<Range<usize>, Reason> {
         let range = self.page_range(address, len).ok_or(Reason::NotARun)?;
         let maps = self.maps();
-        let all_in_use = bits::first_clear(maps.in_use, range.clone()).is_none();
-        let crosses = bits::first_set(maps.starts, range.start + 1..range.end).is_some();
+        let all_in_use = bitmap::first_clear(maps.in_use, range.clone()).is_none();
+        let crosses = bitmap::first_set(maps.starts, range.start + 1..range.end).is_some();
         if all_in_use && !crosses {
             Ok(range)
         } else {
@@ -192,15 +191,15 @@ impl Books {
     /// Marks pages committed; the caller has filled them with zeros or is about to, before anybody
     /// else learns of them.
     pub(super) fn mark_committed(&mut self, range: Range<usize>) {
-        bits::set(self.maps().committed, range);
+        bitmap::set(self.maps().committed, range);
     }
 
     pub(super) fn mark_decommitted(&mut self, range: Range<usize>) {
-        bits::clear(self.maps().committed, range);
+        bitmap::clear(self.maps().committed, range);
     }
 
     pub(super) fn committed_pages(&mut self, range: Range<usize>) -> usize {
-        bits::count(self.maps().committed, range)
+        bitmap::count(self.maps().committed, range)
     }
 
     /// Commits the first page of the range that is not committed; `None` if all are.
@@ -208,7 +207,7 @@ impl Books {
     /// # Safety
     /// The range lies inside one live run.
     pub(super) unsafe fn commit_next(&mut self, range: Range<usize>) -> Option<usize> {
-        let page = bits::first_clear(self.maps().committed, range)?;
+        let page = bitmap::first_clear(self.maps().committed, range)?;
         let bytes = self.page_size.get();
         // SAFETY: the page is one of ours, and nobody may use it before it is committed.
         unsafe { self.address_of(page).write_bytes(0, bytes) };
@@ -237,7 +236,7 @@ impl Plan {
         };
         // Maps for as many pages as would fit without maps are never too small.
         let (_, at_most) = pages_from(maps)?;
-        let map_words = bits::words_for(at_most);
+        let map_words = bitmap::words_for(at_most);
         let maps_end = maps.checked_add(map_words.checked_mul(3 * size_of::<usize>())?)?;
         let (first_page, pages) = pages_from(maps_end)?;
         (pages > 0).then(|| Self {
@@ -266,7 +265,7 @@ mod tests {
                     assert!(plan.pages > 0);
                     let maps_end = plan.maps_offset + 3 * plan.map_words * size_of::<usize>();
                     assert_eq!((start + plan.maps_offset) % align_of::<usize>(), 0);
-                    assert!(plan.map_words * bits::WORD_BITS >= plan.pages);
+                    assert!(plan.map_words * bitmap::WORD_BITS >= plan.pages);
                     assert!(maps_end <= plan.first_page_offset);
                     assert_eq!((start + plan.first_page_offset) % page, 0);
                     assert!(plan.first_page_offset + plan.pages * page <= len);

@@ -1,16 +1,27 @@
 //! Sums over bitmaps: find, set and clear runs of bits, a word at a time.
 //!
 //! Bit `i` is bit `i % WORD_BITS` of word `i / WORD_BITS`. All positions and ranges must lie inside
-//! the words; a range that does not is a mistake of the caller and panics like a slice index.
+//! the words; a range that does not is a mistake of the caller and panics like a slice index. The cost
+//! grows with the number of words that the range touches.
+//!
+//! ```
+//! use os::bitmap;
+//!
+//! let mut pages = [0; bitmap::words_for(100)];
+//! bitmap::set(&mut pages, 3..70);
+//! let holes: Vec<_> = bitmap::clear_runs(&pages, 0..100).collect();
+//! assert_eq!(holes, [0..3, 70..100]);
+//! ```
 #![forbid(unsafe_code)]
 
 use core::ops::Range;
 
 /// Bits in one word of a bitmap.
-pub(super) const WORD_BITS: usize = usize::BITS as usize;
+pub const WORD_BITS: usize = usize::BITS as usize;
 
 /// Words needed for `bits` bits.
-pub(super) const fn words_for(bits: usize) -> usize {
+#[must_use]
+pub const fn words_for(bits: usize) -> usize {
     bits.div_ceil(WORD_BITS)
 }
 
@@ -26,35 +37,43 @@ fn masks(range: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-pub(super) fn is_set(map: &[usize], index: usize) -> bool {
+/// Whether a bit is set.
+#[must_use]
+pub fn is_set(map: &[usize], index: usize) -> bool {
     map[index / WORD_BITS] >> (index % WORD_BITS) & 1 == 1
 }
 
-pub(super) fn set(map: &mut [usize], range: Range<usize>) {
+/// Sets every bit of the range.
+pub fn set(map: &mut [usize], range: Range<usize>) {
     for (word, mask) in masks(range) {
         map[word] |= mask;
     }
 }
 
-pub(super) fn clear(map: &mut [usize], range: Range<usize>) {
+/// Clears every bit of the range.
+pub fn clear(map: &mut [usize], range: Range<usize>) {
     for (word, mask) in masks(range) {
         map[word] &= !mask;
     }
 }
 
-pub(super) fn count(map: &[usize], range: Range<usize>) -> usize {
+/// How many bits of the range are set.
+#[must_use]
+pub fn count(map: &[usize], range: Range<usize>) -> usize {
     masks(range)
         .map(|(word, mask)| (map[word] & mask).count_ones() as usize)
         .sum()
 }
 
 /// The first set bit of the range.
-pub(super) fn first_set(map: &[usize], range: Range<usize>) -> Option<usize> {
+#[must_use]
+pub fn first_set(map: &[usize], range: Range<usize>) -> Option<usize> {
     first(range, |word| map[word])
 }
 
 /// The first clear bit of the range.
-pub(super) fn first_clear(map: &[usize], range: Range<usize>) -> Option<usize> {
+#[must_use]
+pub fn first_clear(map: &[usize], range: Range<usize>) -> Option<usize> {
     first(range, |word| !map[word])
 }
 
@@ -65,12 +84,15 @@ fn first(range: Range<usize>, word_at: impl Fn(usize) -> usize) -> Option<usize>
         .map(|(word, bits)| word * WORD_BITS + bits.trailing_zeros() as usize)
 }
 
-/// The runs of clear bits among the first `bits`, in order, each as long as it goes.
-pub(super) fn clear_runs(map: &[usize], bits: usize) -> impl Iterator<Item = Range<usize>> {
-    let mut from = 0;
+/// The runs of clear bits inside the range, in order, each as long as it goes.
+pub fn clear_runs(map: &[usize], range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let Range {
+        start: mut from,
+        end: last,
+    } = range;
     core::iter::from_fn(move || {
-        let start = first_clear(map, from..bits)?;
-        let end = first_set(map, start..bits).unwrap_or(bits);
+        let start = first_clear(map, from..last)?;
+        let end = first_set(map, start..last).unwrap_or(last);
         from = end;
         Some(start..end)
     })
@@ -141,8 +163,8 @@ mod tests {
         let mut map = [0; 3];
         set(&mut map, 2..WORD_BITS + 3);
         set(&mut map, 2 * WORD_BITS..2 * WORD_BITS + 1);
-        let mut runs = clear_runs(&map, BITS - 5);
-        assert_eq!(runs.next(), Some(0..2));
+        let mut runs = clear_runs(&map, 1..BITS - 5);
+        assert_eq!(runs.next(), Some(1..2));
         assert_eq!(runs.next(), Some(WORD_BITS + 3..2 * WORD_BITS));
         assert_eq!(runs.next(), Some(2 * WORD_BITS + 1..BITS - 5));
         assert_eq!(runs.next(), None);
