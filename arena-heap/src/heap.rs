@@ -1,18 +1,20 @@
 //! What a heap is made of, and how it comes to life, is configured, and ends.
 //!
 //! [`HeapState`] is everything but the page source. [`Working`] is a state together with a source,
-//! for as long as one call takes; whoever owns both ([`ArenaHeap`](crate::ArenaHeap)) or guards the
-//! state with a lock ([`SharedArenaHeap`](crate::SharedArenaHeap)) makes one for each call.
+//! for as long as one call takes; whoever owns both ([`ArenaHeap`](crate::ArenaHeap)) or guards states
+//! with locks ([`SharedArenaHeap`](crate::SharedArenaHeap),
+//! [`ShardedArenaHeap`](crate::ShardedArenaHeap)) makes one for each call.
 //!
 //! The work is in the files below this one: [`allocate`] hands blocks out, [`free`] takes them
-//! back, [`reallocate`] resizes them, [`pools`] makes and ends pools, [`arenas`] talks to the page
-//! source.
+//! back, [`reallocate`] resizes them, [`pools`] makes and ends pools, [`arenas`] talks to the
+//! [`source`] of arenas.
 
 mod allocate;
 mod arenas;
 mod free;
 mod pools;
 mod reallocate;
+mod source;
 
 use os::PageSource;
 
@@ -22,6 +24,7 @@ use crate::bins::Bins;
 use crate::layout::{ARENA_OVERHEAD, WORD};
 use crate::statistics::Counters;
 use crate::{ConfigError, HeapConfig, HeapError, HeapStatistics};
+pub(crate) use source::ArenaSource;
 
 /// A heap without its page source.
 ///
@@ -58,7 +61,7 @@ impl HeapState {
     }
 
     #[inline]
-    fn is_started(&self) -> bool {
+    pub(crate) fn is_started(&self) -> bool {
         self.page_size != 0
     }
 
@@ -116,13 +119,13 @@ impl HeapState {
     }
 }
 
-/// A heap at work: its state, and the page source that mapped its arenas.
-pub(crate) struct Working<'a, P: PageSource> {
+/// A heap at work: its state, and the source that mapped its arenas.
+pub(crate) struct Working<'a, P: ArenaSource> {
     source: &'a P,
     state: &'a mut HeapState,
 }
 
-impl<'a, P: PageSource> Working<'a, P> {
+impl<'a, P: ArenaSource> Working<'a, P> {
     /// Callers always pair a state with the same source.
     #[inline(always)]
     pub(crate) const fn new(source: &'a P, state: &'a mut HeapState) -> Self {
@@ -138,7 +141,7 @@ impl<'a, P: PageSource> Working<'a, P> {
 
     /// See [`ArenaHeap::configure`](crate::ArenaHeap::configure).
     pub(crate) fn configure(&mut self, config: HeapConfig) -> Result<(), ConfigError> {
-        config.validate(self.source.facts().page_size)?;
+        config.validate(self.source.page_size())?;
         if config.bands != self.state.config.bands {
             if self.state.is_started() {
                 return Err(ConfigError::BandsInUse);
@@ -165,7 +168,7 @@ impl<'a, P: PageSource> Working<'a, P> {
 
     #[cold]
     fn start(&mut self) -> Result<(), HeapError> {
-        let page_size = self.source.facts().page_size;
+        let page_size = self.source.page_size();
         self.state.page_size = page_size.get();
         if !self.state.chosen {
             self.state.config.arena_size = HeapConfig::for_page_size(page_size).arena_size;

@@ -23,6 +23,7 @@
 //! |---|---|
 //! | [`ArenaHeap`] | the heap, for one owner |
 //! | [`SharedArenaHeap`] | the same behind a lock, as `#[global_allocator]` |
+//! | [`ShardedArenaHeap`] | several heaps, each behind a lock of its own, for threads that allocate at once |
 //! | [`HeapConfig`], [`BandConfig`] | settings, also [from the environment](HeapConfig::with_environment) |
 //! | [`HeapStatistics`] | counters |
 //! | [`Corruption`] | what [`ArenaHeap::verify`] finds |
@@ -52,12 +53,14 @@ mod block;
 mod config;
 mod environment;
 mod error;
+mod global;
 mod header;
 mod heap;
 mod layout;
 mod owned;
 mod pool;
 mod pool_layout;
+mod sharded;
 mod shared;
 mod size_class;
 mod statistics;
@@ -68,5 +71,6 @@ pub use config::{ConfigError, FreeOrder, HeapConfig};
 pub use environment::{EnvironmentReport, Outcome, Refusal, Variable};
 pub use error::{Corruption, Damage, HeapError, Trimmed};
 pub use owned::ArenaHeap;
+pub use sharded::ShardedArenaHeap;
 pub use shared::SharedArenaHeap;
 pub use statistics::HeapStatistics;

@@ -2,10 +2,11 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 
 use os::{Mutex, PageSource};
 
+use crate::global::global_allocator;
 use crate::heap::{HeapState, Working};
 use crate::{ConfigError, Corruption, HeapConfig, HeapError, HeapStatistics, Trimmed};
 
@@ -13,7 +14,8 @@ use crate::{ConfigError, Corruption, HeapConfig, HeapError, HeapStatistics, Trim
 /// allocator.
 ///
 /// Every call holds one lock for as long as the heap's own call takes, system calls included; the
-/// [page source](Self::source) itself can be used meanwhile. Not for signal handlers. What
+/// [page source](Self::source) itself can be used meanwhile. For threads that allocate at the same
+/// time there is [`ShardedArenaHeap`](crate::ShardedArenaHeap). Not for signal handlers. What
 /// [`ArenaHeap`](crate::ArenaHeap) says of errors, costs and dropping holds here too.
 ///
 /// ```
@@ -154,42 +156,7 @@ impl<P: PageSource> SharedArenaHeap<P> {
     }
 }
 
-// SAFETY: the heap keeps blocks apart, aligned and at least as large as asked, until they are
-// freed, and moves none by itself; a failure is null, never a panic. The lock makes each call one
-// owner's.
-unsafe impl<P: PageSource> GlobalAlloc for SharedArenaHeap<P> {
-    #[inline]
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.allocate(layout)
-            .map_or(ptr::null_mut(), NonNull::as_ptr)
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        self.allocate_zeroed(layout)
-            .map_or(ptr::null_mut(), NonNull::as_ptr)
-    }
-
-    #[inline]
-    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
-        if let Some(block) = NonNull::new(block) {
-            // SAFETY: the caller's promise: a block of this allocator, not used again. There is
-            // nobody to tell of a refusal; it is counted.
-            let _counted = unsafe { self.deallocate(block) };
-        }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        let Ok(layout) = Layout::from_size_align(new_size, layout.align()) else {
-            return ptr::null_mut();
-        };
-        let Some(block) = NonNull::new(block) else {
-            return ptr::null_mut();
-        };
-        // SAFETY: the caller's promise: a block of this allocator, whose old address is not used
-        // after success.
-        unsafe { self.reallocate(block, layout) }.map_or(ptr::null_mut(), NonNull::as_ptr)
-    }
-}
+global_allocator!(SharedArenaHeap<P>, P: PageSource);
 
 impl<P: PageSource> Drop for SharedArenaHeap<P> {
     /// Gives every arena back, as [`ArenaHeap`](crate::ArenaHeap) does.

@@ -94,6 +94,40 @@ pub struct HeapStatistics {
 }
 
 impl HeapStatistics {
+    /// The sums of two heaps.
+    pub(crate) const fn plus(&self, other: &Self) -> Self {
+        Self {
+            mapped_bytes: self.mapped_bytes + other.mapped_bytes,
+            peak_mapped_bytes: self.peak_mapped_bytes + other.peak_mapped_bytes,
+            peak_allocated_bytes: self.peak_allocated_bytes + other.peak_allocated_bytes,
+            list_allocated_bytes: self.list_allocated_bytes + other.list_allocated_bytes,
+            list_free_bytes: self.list_free_bytes + other.list_free_bytes,
+            list_overhead_bytes: self.list_overhead_bytes + other.list_overhead_bytes,
+            band_allocated_bytes: self.band_allocated_bytes + other.band_allocated_bytes,
+            band_free_bytes: self.band_free_bytes + other.band_free_bytes,
+            band_overhead_bytes: self.band_overhead_bytes + other.band_overhead_bytes,
+            list_blocks: self.list_blocks + other.list_blocks,
+            band_blocks: self.band_blocks + other.band_blocks,
+            pools: self.pools + other.pools,
+            arenas: self.arenas + other.arenas,
+            arenas_mapped: self.arenas_mapped + other.arenas_mapped,
+            arenas_unmapped: self.arenas_unmapped + other.arenas_unmapped,
+            cached_arenas: self.cached_arenas + other.cached_arenas,
+            cached_bytes: self.cached_bytes + other.cached_bytes,
+            cache_hits: self.cache_hits + other.cache_hits,
+            cache_misses: self.cache_misses + other.cache_misses,
+            allocations: self.allocations + other.allocations,
+            frees: self.frees + other.frees,
+            reallocations_in_place: self.reallocations_in_place + other.reallocations_in_place,
+            reallocations_moved: self.reallocations_moved + other.reallocations_moved,
+            reallocated_bytes_copied: self.reallocated_bytes_copied
+                + other.reallocated_bytes_copied,
+            refused_frees: self.refused_frees + other.refused_frees,
+            failed_unmaps: self.failed_unmaps + other.failed_unmaps,
+            failed_preallocations: self.failed_preallocations + other.failed_preallocations,
+        }
+    }
+
     /// Usable bytes of all blocks in use.
     #[must_use]
     pub const fn allocated_bytes(&self) -> usize {
@@ -174,6 +208,12 @@ impl Counters {
         failed_unmaps: 0,
         failed_preallocations: 0,
     };
+
+    /// A reallocation copied so many bytes.
+    pub(crate) fn moved(&mut self, bytes: usize) {
+        self.reallocations_moved += 1;
+        self.reallocated_bytes_copied += bytes;
+    }
 
     /// Blocks of the list heap in use, pools not counted.
     pub(crate) const fn list_blocks(&self) -> usize {

@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 use arena_heap::{Band, BandConfig, FreeOrder, HeapConfig};
 use os::{FailAt, FixedMemory, OsPages, PageSize, PageSource};
 use proptest::prelude::*;
-use support::{Model, TestHeap, bytes};
+use support::{Model, TestHeap, TestShards, bytes};
 
 /// Runs a program, frees all, trims, and expects that not a byte stays with the heap.
 fn run_and_return_everything<Q: PageSource>(
@@ -26,6 +26,28 @@ fn run_and_return_everything<Q: PageSource>(
     assert_eq!(heap.statistics().mapped_bytes, 0);
     assert_eq!(source.live_bytes(), 0);
     heap.verify().unwrap();
+    model
+}
+
+/// The same in shards of `share` bytes each.
+fn run_in_shards<Q: PageSource, const SHARDS: usize>(
+    source: &FailAt<Q>,
+    share: usize,
+    config: HeapConfig,
+    program: &[u8],
+) -> Model {
+    let mut heap: TestShards<'_, Q, SHARDS> = TestShards::new(source, SHARDS * share);
+    heap.configure(config).unwrap();
+    let mut model = Model::default();
+    model.run(&mut heap, program, 50);
+    model.check_contents();
+    model.free_all(&mut heap);
+    model.check(&heap);
+    heap.trim();
+    assert_eq!(heap.statistics().mapped_bytes, 0);
+    heap.verify().unwrap();
+    drop(heap);
+    assert_eq!(source.live_bytes(), 0);
     model
 }
 
@@ -62,6 +84,35 @@ fn long_programs_over_a_fixed_array_that_is_too_small_at_times() {
         refused > 0,
         "the array was never too small: nothing was shown"
     );
+}
+
+#[test]
+fn long_programs_in_shards_that_are_too_small_at_times() {
+    let page = OsPages::new().facts().page_size.get();
+    let mut refused = 0;
+    for seed in 30..33 {
+        let source = FailAt::new(OsPages::new());
+        let program = bytes(seed, 40_000);
+        let model = run_in_shards::<_, 5>(&source, 700 << 10, config(page), &program);
+        assert!(model.done > 10_000, "{}", model.done);
+        refused += model.refused;
+    }
+    assert!(refused > 0, "there was always room: nothing was shown");
+    let source = FailAt::new(OsPages::new());
+    let model = run_in_shards::<_, 8>(&source, 64 << 20, config(page), &bytes(33, 40_000));
+    assert_eq!(model.refused, 0);
+}
+
+#[test]
+fn long_programs_in_shards_of_a_fixed_array() {
+    let mut memory = vec![MaybeUninit::uninit(); 3 << 20];
+    for (seed, page) in [(40, 256), (41, 4096), (42, 65536)] {
+        let memory = FixedMemory::new(&mut memory, PageSize::new(page).unwrap()).unwrap();
+        let share = memory.longest_free_run() / 4;
+        let source = FailAt::new(memory);
+        run_in_shards::<_, 4>(&source, share, config(page), &bytes(seed, 30_000));
+        assert_eq!(source.inner().free_bytes(), source.inner().capacity());
+    }
 }
 
 #[test]

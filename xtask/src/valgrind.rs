@@ -46,6 +46,20 @@ const CHOICES: &[Choice] = &[
         ],
     },
     Choice {
+        package: "arena-heap",
+        program: "sharded",
+        without: &[
+            (
+                "each_refused_commit_is_made_good_by_another_shard_or_told",
+                LONG,
+            ),
+            (
+                "threads_hand_blocks_to_each_other_while_shards_run_out",
+                LONG,
+            ),
+        ],
+    },
+    Choice {
         package: "wasm-arena",
         program: "wasm_arena",
         without: &[],

@@ -3,8 +3,7 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use os::PageSource;
-
+use super::source::ArenaSource;
 use super::{HeapState, Working};
 use crate::HeapError;
 use crate::block::Block;
@@ -104,7 +103,7 @@ impl HeapState {
     }
 }
 
-impl<P: PageSource> Working<'_, P> {
+impl<P: ArenaSource> Working<'_, P> {
     /// See [`ArenaHeap::allocate`](crate::ArenaHeap::allocate).
     #[inline(always)]
     pub(crate) fn allocate(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {

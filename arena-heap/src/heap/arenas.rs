@@ -10,8 +10,9 @@
 //!
 //! A cached arena is one free block in the bins like any other, so finding it costs nothing extra.
 
-use os::{OsError, PageSource};
+use os::OsError;
 
+use super::source::ArenaSource;
 use super::{HeapState, Working};
 use crate::arena::Arena;
 use crate::block::Block;
@@ -31,7 +32,7 @@ impl HeapState {
     }
 }
 
-impl<P: PageSource> Working<'_, P> {
+impl<P: ArenaSource> Working<'_, P> {
     /// See [`ArenaHeap::trim`](crate::ArenaHeap::trim).
     pub(crate) fn trim(&mut self) -> Trimmed {
         let bytes = self.state.arenas.bytes;

@@ -2,8 +2,7 @@
 
 use core::ptr::NonNull;
 
-use os::PageSource;
-
+use super::source::ArenaSource;
 use super::{HeapState, Working};
 use crate::HeapError;
 use crate::block::Block;
@@ -191,7 +190,7 @@ impl HeapState {
     }
 }
 
-impl<P: PageSource> Working<'_, P> {
+impl<P: ArenaSource> Working<'_, P> {
     /// See [`ArenaHeap::deallocate`](crate::ArenaHeap::deallocate).
     ///
     /// # Safety

@@ -1,8 +1,7 @@
 //! Making and ending pools: the seam between bands and list heap.
 
-use os::PageSource;
-
 use super::Working;
+use super::source::ArenaSource;
 use crate::HeapError;
 use crate::block::Block;
 use crate::layout::{Placement, place_pool, pool_search_size};
@@ -14,7 +13,7 @@ use crate::size_class::class_of;
 /// does is taken: keeps the search for a place constant time.
 const PROBES: usize = 8;
 
-impl<P: PageSource> Working<'_, P> {
+impl<P: ArenaSource> Working<'_, P> {
     /// Adds a pool to a band. Constant time; at most one system call, as for a large block.
     pub(super) fn make_pool(&mut self, band: usize) -> Result<(), HeapError> {
         let stride = self.state.bands.stride(band);

@@ -3,16 +3,15 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use os::PageSource;
-
 use super::Working;
 use super::free::Owned;
+use super::source::ArenaSource;
 use crate::HeapError;
 use crate::block::Block;
 use crate::header::Header;
 use crate::layout::{MIN_BLOCK, WORD, block_size};
 
-impl<P: PageSource> Working<'_, P> {
+impl<P: ArenaSource> Working<'_, P> {
     /// See [`ArenaHeap::reallocate`](crate::ArenaHeap::reallocate).
     ///
     /// # Safety
@@ -132,8 +131,7 @@ impl<P: PageSource> Working<'_, P> {
         unsafe { old.copy_to_nonoverlapping(new, bytes) };
         let left = self.state.take_back(owned);
         self.deal_with(left);
-        self.state.counters.reallocations_moved += 1;
-        self.state.counters.reallocated_bytes_copied += bytes;
+        self.state.counters.moved(bytes);
         Ok(new)
     }
 

@@ -14,11 +14,136 @@ use core::ptr::NonNull;
 use core::slice;
 use std::sync::OnceLock;
 
-use arena_heap::{ArenaHeap, FreeOrder, HeapConfig, HeapError};
+use arena_heap::{
+    ArenaHeap, ConfigError, Corruption, FreeOrder, HeapConfig, HeapError, HeapStatistics,
+    ShardedArenaHeap, Trimmed,
+};
 use os::{FailAt, OsCall, OsError, PageSource};
 
 /// The heap under test: its source counts what it gave out, and can fail.
 pub(crate) type TestHeap<'a, Q> = ArenaHeap<&'a FailAt<Q>>;
+
+/// The same in shards.
+pub(crate) type TestShards<'a, Q, const SHARDS: usize> = ShardedArenaHeap<&'a FailAt<Q>, SHARDS>;
+
+/// What the model asks of a heap. The safety of the calls is that of the heaps' own.
+pub(crate) trait Tested {
+    fn allocate(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError>;
+    fn allocate_zeroed(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError>;
+    unsafe fn deallocate(&mut self, block: NonNull<u8>) -> Result<(), HeapError>;
+    unsafe fn reallocate(
+        &mut self,
+        block: NonNull<u8>,
+        layout: Layout,
+    ) -> Result<NonNull<u8>, HeapError>;
+    unsafe fn usable_size(&self, block: NonNull<u8>) -> Result<usize, HeapError>;
+    fn trim(&mut self) -> Trimmed;
+    fn configure(&mut self, config: HeapConfig) -> Result<(), ConfigError>;
+    fn config(&self) -> HeapConfig;
+    fn statistics(&self) -> HeapStatistics;
+    fn verify(&self) -> Result<(), Corruption>;
+    fn page_size(&self) -> usize;
+
+    /// Heaps for each of which the settings hold.
+    fn shards(&self) -> usize;
+    /// Whether such a call may be what fails for lack of memory.
+    fn may_lack(&self, call: OsCall) -> bool;
+    /// Compares what the heap says with what its source gave out.
+    fn check_source(&self, now: &HeapStatistics);
+}
+
+macro_rules! forward {
+    () => {
+        fn allocate(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
+            Self::allocate(self, layout)
+        }
+
+        fn allocate_zeroed(&mut self, layout: Layout) -> Result<NonNull<u8>, HeapError> {
+            Self::allocate_zeroed(self, layout)
+        }
+
+        unsafe fn deallocate(&mut self, block: NonNull<u8>) -> Result<(), HeapError> {
+            // SAFETY: the caller's promise.
+            unsafe { Self::deallocate(self, block) }
+        }
+
+        unsafe fn reallocate(
+            &mut self,
+            block: NonNull<u8>,
+            layout: Layout,
+        ) -> Result<NonNull<u8>, HeapError> {
+            // SAFETY: the caller's promise.
+            unsafe { Self::reallocate(self, block, layout) }
+        }
+
+        unsafe fn usable_size(&self, block: NonNull<u8>) -> Result<usize, HeapError> {
+            // SAFETY: the caller's promise.
+            unsafe { Self::usable_size(self, block) }
+        }
+
+        fn trim(&mut self) -> Trimmed {
+            Self::trim(self)
+        }
+
+        fn configure(&mut self, config: HeapConfig) -> Result<(), ConfigError> {
+            Self::configure(self, config)
+        }
+
+        fn statistics(&self) -> HeapStatistics {
+            Self::statistics(self)
+        }
+
+        fn verify(&self) -> Result<(), Corruption> {
+            Self::verify(self)
+        }
+
+        fn page_size(&self) -> usize {
+            self.source().facts().page_size.get()
+        }
+    };
+}
+
+impl<Q: PageSource> Tested for TestHeap<'_, Q> {
+    forward!();
+
+    fn config(&self) -> HeapConfig {
+        *Self::config(self)
+    }
+
+    fn shards(&self) -> usize {
+        1
+    }
+
+    fn may_lack(&self, call: OsCall) -> bool {
+        call == OsCall::Map
+    }
+
+    fn check_source(&self, now: &HeapStatistics) {
+        assert_eq!(now.mapped_bytes, self.source().live_bytes());
+        assert_eq!(now.arenas, self.source().live_runs());
+    }
+}
+
+impl<Q: PageSource, const SHARDS: usize> Tested for TestShards<'_, Q, SHARDS> {
+    forward!();
+
+    fn config(&self) -> HeapConfig {
+        Self::config(self)
+    }
+
+    fn shards(&self) -> usize {
+        SHARDS
+    }
+
+    fn may_lack(&self, call: OsCall) -> bool {
+        matches!(call, OsCall::Reserve | OsCall::Commit | OsCall::Map)
+    }
+
+    fn check_source(&self, now: &HeapStatistics) {
+        assert!(now.mapped_bytes <= self.source().live_bytes());
+        assert!(self.source().live_runs() <= 1, "one reservation");
+    }
+}
 
 /// Bytes live at once, at most: keeps long programs from asking for everything there is.
 const MAX_LIVE: usize = 4 << 20;
@@ -84,12 +209,7 @@ fn pattern(seed: u8, size: usize) -> &'static [u8] {
 impl Model {
     /// Runs a program to its end. `verify_every` operations, the heap is verified, and its
     /// statistics compared with the model.
-    pub(crate) fn run<Q: PageSource>(
-        &mut self,
-        heap: &mut TestHeap<'_, Q>,
-        program: &[u8],
-        verify_every: usize,
-    ) {
+    pub(crate) fn run(&mut self, heap: &mut impl Tested, program: &[u8], verify_every: usize) {
         let mut program = Program(program);
         while self.step(heap, &mut program).is_some() {
             self.done += 1;
@@ -100,11 +220,7 @@ impl Model {
         self.check(heap);
     }
 
-    fn step<Q: PageSource>(
-        &mut self,
-        heap: &mut TestHeap<'_, Q>,
-        program: &mut Program<'_>,
-    ) -> Option<()> {
+    fn step(&mut self, heap: &mut impl Tested, program: &mut Program<'_>) -> Option<()> {
         match program.byte()? % 32 {
             0..=8 => {
                 let size = program.byte()?;
@@ -159,13 +275,7 @@ impl Model {
         Some(())
     }
 
-    fn allocate<Q: PageSource>(
-        &mut self,
-        heap: &mut TestHeap<'_, Q>,
-        size: usize,
-        align: usize,
-        zeroed: bool,
-    ) {
+    fn allocate(&mut self, heap: &mut impl Tested, size: usize, align: usize, zeroed: bool) {
         if self.bytes + size > MAX_LIVE {
             return;
         }
@@ -177,7 +287,7 @@ impl Model {
         };
         let block = match result {
             Ok(block) => block,
-            Err(error) => return self.refused_for_memory(error, size),
+            Err(error) => return self.refused_for_memory(heap, error, size),
         };
         if zeroed {
             // SAFETY: a block of at least `size` bytes, zeroed, so initialised.
@@ -191,7 +301,7 @@ impl Model {
     }
 
     /// A new block: aligned, apart from all others, and from now on filled with its pattern.
-    fn adopt<Q: PageSource>(&mut self, heap: &TestHeap<'_, Q>, block: NonNull<u8>, layout: Layout) {
+    fn adopt(&mut self, heap: &impl Tested, block: NonNull<u8>, layout: Layout) {
         let address = block.addr().get();
         assert!(
             address.is_multiple_of(layout.align()),
@@ -240,7 +350,7 @@ impl Model {
         Some((block, live))
     }
 
-    fn deallocate<Q: PageSource>(&mut self, heap: &mut TestHeap<'_, Q>, index: usize) {
+    fn deallocate(&mut self, heap: &mut impl Tested, index: usize) {
         let Some((block, _)) = self.pick(index) else {
             return;
         };
@@ -261,13 +371,7 @@ impl Model {
         }
     }
 
-    fn reallocate<Q: PageSource>(
-        &mut self,
-        heap: &mut TestHeap<'_, Q>,
-        index: usize,
-        size: usize,
-        align: usize,
-    ) {
+    fn reallocate(&mut self, heap: &mut impl Tested, index: usize, size: usize, align: usize) {
         if self.bytes + size > MAX_LIVE {
             return;
         }
@@ -287,7 +391,7 @@ impl Model {
                     !aligned || size > live.usable,
                     "shrinking must not fail: {error}"
                 );
-                self.refused_for_memory(error, size);
+                self.refused_for_memory(heap, error, size);
                 expect_contents(block, live, live.size);
                 self.bytes += live.size;
                 self.live.insert(block.addr().get(), (block, live));
@@ -295,7 +399,7 @@ impl Model {
         }
     }
 
-    fn refused_for_memory(&mut self, error: HeapError, asked: usize) {
+    fn refused_for_memory(&mut self, heap: &impl Tested, error: HeapError, asked: usize) {
         self.refused += 1;
         let HeapError::OutOfMemory {
             size,
@@ -304,18 +408,13 @@ impl Model {
         else {
             panic!("{error}");
         };
-        assert_eq!(call, OsCall::Map);
+        assert!(heap.may_lack(call), "{error}");
         assert!(size >= asked, "{error}");
     }
 
-    fn configure<Q: PageSource>(
-        &mut self,
-        heap: &mut TestHeap<'_, Q>,
-        choice: usize,
-        amount: usize,
-    ) {
-        let mut config = *heap.config();
-        let page = heap.source().facts().page_size.get();
+    fn configure(&mut self, heap: &mut impl Tested, choice: usize, amount: usize) {
+        let mut config = heap.config();
+        let page = heap.page_size();
         match choice % 6 {
             0 => config.arena_size = page * (1 + amount % (HeapConfig::MAX_ARENA_SIZE / page)),
             1 => config.cache_max_blocks = amount % 16,
@@ -335,10 +434,12 @@ impl Model {
         let now = heap.statistics();
         let limited = !config.hold && config.preallocate == 0 && now.failed_unmaps == 0;
         if limited && config.cache_max_blocks > 0 {
-            assert!(now.cached_arenas <= config.cache_max_blocks, "{now:?}");
+            let most = heap.shards() * config.cache_max_blocks;
+            assert!(now.cached_arenas <= most, "{now:?}");
         }
         if limited && config.cache_max_bytes > 0 {
-            assert!(now.cached_bytes <= config.cache_max_bytes, "{now:?}");
+            let most = heap.shards() * config.cache_max_bytes;
+            assert!(now.cached_bytes <= most, "{now:?}");
         }
         if limited && config.cache_max_blocks == 0 && config.cache_max_bytes == 0 {
             assert_eq!(now.cached_arenas, 0);
@@ -346,7 +447,7 @@ impl Model {
     }
 
     /// Addresses inside live blocks are no blocks; the heap must say so and stay as it is.
-    fn refuse_stray<Q: PageSource>(&mut self, heap: &mut TestHeap<'_, Q>, choice: usize) {
+    fn refuse_stray(&mut self, heap: &mut impl Tested, choice: usize) {
         let Some((block, live)) = self.live.values().nth(choice % self.live.len().max(1)) else {
             return;
         };
@@ -368,13 +469,12 @@ impl Model {
     }
 
     /// Everything that must hold between two operations.
-    pub(crate) fn check<Q: PageSource>(&self, heap: &TestHeap<'_, Q>) {
+    pub(crate) fn check(&self, heap: &impl Tested) {
         heap.verify().unwrap();
         let now = heap.statistics();
         let parts = now.overhead_bytes() + now.free_bytes() + now.allocated_bytes();
         assert_eq!(now.mapped_bytes, parts, "{now:?}");
-        assert_eq!(now.mapped_bytes, heap.source().live_bytes());
-        assert_eq!(now.arenas, heap.source().live_runs());
+        heap.check_source(&now);
         assert_eq!(now.arenas_mapped - now.arenas_unmapped, now.arenas);
         let usable: usize = self.live.values().map(|(_, live)| live.usable).sum();
         assert_eq!(now.allocated_bytes(), usable);
@@ -391,7 +491,7 @@ impl Model {
     }
 
     /// Frees everything that is live.
-    pub(crate) fn free_all<Q: PageSource>(&mut self, heap: &mut TestHeap<'_, Q>) {
+    pub(crate) fn free_all(&mut self, heap: &mut impl Tested) {
         while let Some((block, _)) = self.pick(0) {
             // SAFETY: live in the model until just now.
             unsafe { heap.deallocate(block) }.unwrap();
