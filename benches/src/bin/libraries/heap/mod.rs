@@ -8,7 +8,7 @@ mod trace;
 use core::alloc::GlobalAlloc;
 use std::alloc::System;
 
-use arena_heap::{HeapConfig, SharedArenaHeap};
+use arena_heap::{HeapConfig, ShardedArenaHeap, SharedArenaHeap};
 use benches::{
     Aim, Case, Contender, Group, Measured, Report, Setting, Spread, on_threads, race, timed,
 };
@@ -36,6 +36,8 @@ pub(crate) const GROUP: Group = Group {
          the one pool it has, and keeps it; on hold, arena-heap maps arenas of 256 KiB as it needs them, \
          and keeps them; with default settings it keeps 12 arenas of 32 KiB and gives the rest back, \
          which costs a call and page faults",
+        "arena-heap, in shards: eight heaps with a lock each, over 4 GiB of reserved address space, and \
+         as many bytes beforehand for each of those that threads use",
         "two threads: each plays a trace of its own on the same heap; the mean of their times",
         "footprint: greatest resident size of a process of its own that writes to every host page \
          it gets, less what it had before, over the most bytes alive at once",
@@ -46,6 +48,7 @@ pub(crate) const GROUP: Group = Group {
 
 const OURS: &str = "arena-heap";
 const OURS_ALONE: &str = "arena-heap, no lock";
+const OURS_IN_SHARDS: &str = "arena-heap, in shards";
 const OURS_ON_HOLD: &str = "arena-heap, on hold";
 const OURS_DEFAULT: &str = "arena-heap, default settings";
 
@@ -72,6 +75,15 @@ fn shared(config: HeapConfig) -> Result<SharedArenaHeap<OsPages>, String> {
     Ok(heap)
 }
 
+/// Ours with a lock for each of eight shards, which have room for twice what they have beforehand.
+fn sharded() -> Result<ShardedArenaHeap<OsPages>, String> {
+    let shards = ShardedArenaHeap::<OsPages>::SHARDS;
+    let heap = ShardedArenaHeap::new(OsPages::new(), shards * 2 * BEFOREHAND);
+    heap.configure(PREALLOCATED)
+        .map_err(|error| error.to_string())?;
+    Ok(heap)
+}
+
 fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
     for pattern in Pattern::ALL {
         let events = pattern.events(1);
@@ -92,7 +104,7 @@ fn run(setting: Setting, report: &mut Report) -> Result<(), String> {
             &measured,
         )?;
         report.cases.push(case);
-        report.aims.push(aim_together(pattern, &measured)?);
+        report.aims.extend(aims_together(pattern, &measured)?);
     }
     footprint::measure(report)
 }
@@ -114,6 +126,7 @@ fn alone(events: &[Event], setting: Setting) -> Result<Vec<Measured>, String> {
     let arena_alone = OwnedArena::new(PREALLOCATED)?;
     let talc_alone = TalcCell::new(GlobalAllocSource::new(System));
     let rlsf_alone = OwnedRlsf::new(BEFOREHAND);
+    let arena_in_shards = sharded()?;
     let arena_on_hold = shared(ON_HOLD)?;
     let arena_default = shared(HeapConfig::DEFAULT)?;
     let mut contenders = [
@@ -125,6 +138,7 @@ fn alone(events: &[Event], setting: Setting) -> Result<Vec<Measured>, String> {
         playing(OURS_ALONE, &arena_alone, events),
         playing("talc, no lock", &talc_alone, events),
         playing("rlsf, no lock", &rlsf_alone, events),
+        playing(OURS_IN_SHARDS, &arena_in_shards, events),
         playing(OURS_ON_HOLD, &arena_on_hold, events),
         playing(OURS_DEFAULT, &arena_default, events),
     ];
@@ -152,6 +166,9 @@ fn aims_alone(pattern: Pattern, measured: &[Measured]) -> Result<Vec<Aim>, Strin
         let what = format!("{}: {} to {}", pattern.name(), ours.name, better.name);
         aims.push(Aim::ratio(what, ours.ratio(better)).at_most(1.0));
     }
+    let shards = find(measured, OURS_IN_SHARDS)?.ratio(find(measured, OURS)?);
+    let what = format!("{}: {OURS_IN_SHARDS} to {OURS}", pattern.name());
+    aims.push(Aim::ratio(what, shards));
     let tails = (find(measured, OURS)?.tail, find(measured, "rlsf")?.tail);
     if let (Some(ours), Some(rlsf)) = tails {
         let what = format!("{}: p99.99 of {OURS} to that of rlsf", pattern.name());
@@ -162,6 +179,7 @@ fn aims_alone(pattern: Pattern, measured: &[Measured]) -> Result<Vec<Aim>, Strin
 }
 
 fn together(pattern: Pattern, setting: Setting) -> Result<Vec<Measured>, String> {
+    let arena_in_shards = sharded()?;
     let arena = shared(PREALLOCATED)?;
     let talc = TalcLock::<RawLock, _>::new(GlobalAllocSource::new(System));
     let rlsf: GlobalTlsf = GlobalTlsf::new();
@@ -169,6 +187,7 @@ fn together(pattern: Pattern, setting: Setting) -> Result<Vec<Measured>, String>
     let mut contenders = Vec::new();
     for threads in [1, 2] {
         contenders.extend([
+            sharing(OURS_IN_SHARDS, &arena_in_shards, &events, threads),
             sharing(OURS, &arena, &events, threads),
             sharing("talc", &talc, &events, threads),
             sharing("rlsf", &rlsf, &events, threads),
@@ -205,9 +224,12 @@ fn sharing<'h, H: GlobalAlloc + Sync>(
     })
 }
 
-fn aim_together(pattern: Pattern, measured: &[Measured]) -> Result<Aim, String> {
-    let two = find(measured, &on(OURS, 2))?;
-    let ratio: Spread = two.ratio(find(measured, OURS)?);
-    let what = format!("{}: {OURS}, two threads to one", pattern.name());
-    Ok(Aim::ratio(what, ratio).at_most(1.5))
+/// The aim is that of the heap made for threads; what one lock costs is told beside it.
+fn aims_together(pattern: Pattern, measured: &[Measured]) -> Result<[Aim; 2], String> {
+    let figure = |name| {
+        let ratio: Spread = find(measured, &on(name, 2))?.ratio(find(measured, name)?);
+        let what = format!("{}: {name}, two threads to one", pattern.name());
+        Ok::<_, String>(Aim::ratio(what, ratio))
+    };
+    Ok([figure(OURS_IN_SHARDS)?.at_most(1.5), figure(OURS)?])
 }
