@@ -8,6 +8,12 @@ use os::{Counted, OsCall, OsPages, PageSource};
 
 type Heap = ArenaHeap<Counted<OsPages>>;
 
+/// A request whose block is so many bytes with its header. If that is where a size class begins, as
+/// at a power of two, all such blocks are of one class on every host.
+fn block_of(bytes: usize) -> Layout {
+    Layout::from_size_align(bytes - size_of::<usize>(), 1).unwrap()
+}
+
 fn config() -> HeapConfig {
     HeapConfig::for_page_size(OsPages::new().facts().page_size)
 }
@@ -57,14 +63,14 @@ fn fifo_takes_the_oldest_block_of_a_class_and_lifo_the_newest() {
             ..config()
         });
         let blocks: Vec<_> = (0..6)
-            .map(|_| heap.allocate(bytes(1000)).unwrap())
+            .map(|_| heap.allocate(block_of(1024)).unwrap())
             .collect();
         // Every other block, so that none are neighbours.
         for index in [0, 2, 4] {
             free(&mut heap, blocks[index]);
         }
         let again: Vec<_> = (0..3)
-            .map(|_| heap.allocate(bytes(1000)).unwrap())
+            .map(|_| heap.allocate(block_of(1024)).unwrap())
             .collect();
         let mut expected = vec![blocks[0], blocks[2], blocks[4]];
         if !oldest_first {
@@ -86,14 +92,18 @@ fn neighbours_are_joined_in_every_order_of_freeing() {
     ] {
         let mut heap = heap(config());
         let blocks: Vec<_> = (0..3)
-            .map(|_| heap.allocate(bytes(1000)).unwrap())
+            .map(|_| heap.allocate(block_of(1024)).unwrap())
             .collect();
-        let wall = heap.allocate(bytes(1000)).unwrap();
+        let wall = heap.allocate(block_of(1024)).unwrap();
         for index in order {
             free(&mut heap, blocks[index]);
             heap.verify().unwrap();
         }
-        assert_eq!(heap.allocate(bytes(3000)), Ok(blocks[0]), "{order:?}");
+        assert_eq!(
+            heap.allocate(block_of(3 * 1024)),
+            Ok(blocks[0]),
+            "{order:?}"
+        );
         free(&mut heap, blocks[0]);
         free(&mut heap, wall);
         assert_eq!(heap.statistics().cached_arenas, 1);
@@ -350,7 +360,9 @@ fn requests_that_no_block_can_hold_are_refused_without_a_call() {
     for layout in [
         Layout::from_size_align(isize::MAX as usize, 1).unwrap(),
         Layout::from_size_align(0, 1 << (usize::BITS - 1)).unwrap(),
-        Layout::from_size_align(1 << (usize::BITS - 3), 1 << 12).unwrap(),
+        Layout::from_size_align(HeapConfig::MAX_PREALLOCATE, 1 << 12).unwrap(),
+        // Without the alignment it would just fit.
+        Layout::from_size_align(HeapConfig::MAX_PREALLOCATE - 4096, 1 << 20).unwrap(),
     ] {
         let refused = heap.allocate(layout).unwrap_err();
         assert!(matches!(refused, HeapError::TooLarge { .. }), "{refused}");

@@ -109,7 +109,8 @@ impl fmt::Display for Errno {
 pub enum Reason {
     /// The operating system said no.
     Errno(Errno),
-    /// A fixed memory has no run of that many bytes left; the longest free run is given.
+    /// A fixed memory, or whoever else divides a run, has none of that many bytes left; the longest
+    /// free one is given.
     OutOfPages {
         /// Bytes of the longest run still free.
         longest_free: usize,
