@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   group ──▶ race: A B C │ B C A │ C A B ...     every round times a batch of each contender
-//!                │
+//!                │                               then every contender again, with its system calls
+//!                │                               counted by a second process
 //!             Measured ──▶ Report ──▶ table · JSON ──▶ pictures
 //! ```
 //!
@@ -23,8 +24,11 @@ mod process;
 mod program;
 mod race;
 mod report;
+mod system_calls;
 mod table;
 mod threads;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod tracer;
 
 pub use document::with_figures;
 pub use machine::Machine;
@@ -34,4 +38,5 @@ pub use process::{AddressSpace, PageFaults};
 pub use program::{Group, Setting, main, results};
 pub use race::{Contender, Effort, Measured, race, timed};
 pub use report::{Aim, Case, Limit, Mode, Report, Row};
+pub use system_calls::{Counting, NotCounted, SystemCalls, check_counting, counting_process};
 pub use threads::on_threads;

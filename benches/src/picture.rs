@@ -159,6 +159,7 @@ mod tests {
                 tail: None,
                 page_faults: 0.0,
                 calls: None,
+                system_calls: None,
                 operations: 3,
             })
             .collect();

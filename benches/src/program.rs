@@ -1,10 +1,11 @@
 //! What a program that measures does with its arguments and with its figures.
 
+use core::time::Duration;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::{Effort, Machine, Mode, Report};
+use crate::{Effort, Machine, Mode, Report, check_counting, counting_process};
 
 /// Measurements that are run and kept together.
 #[derive(Debug, Clone, Copy)]
@@ -27,21 +28,28 @@ pub struct Setting {
 }
 
 impl Setting {
-    const fn of(mode: Mode) -> Self {
-        let effort = match mode {
-            Mode::Full => Effort::FULL,
-            Mode::Quick => Effort::QUICK,
-            Mode::Test => Effort::TEST,
+    fn of(mode: Mode, counts_calls: bool) -> Self {
+        let (effort, counting) = match mode {
+            Mode::Full => (Effort::FULL, Duration::from_millis(100)),
+            Mode::Quick => (Effort::QUICK, Duration::from_millis(10)),
+            Mode::Test => (Effort::TEST, Duration::ZERO),
+        };
+        let effort = Effort {
+            counting: counts_calls.then_some(counting),
+            ..effort
         };
         Self { mode, effort }
     }
 }
 
 /// Runs the groups that the arguments name, or all: prints every report, and keeps it. Ends with 1 if
-/// a result was wrong, with 2 if the arguments make no sense; whether an aim is met does not matter
-/// here.
+/// a result was wrong or system calls are miscounted, with 2 if the arguments make no sense; whether an
+/// aim is met does not matter here.
 #[must_use]
 pub fn main(groups: &[Group]) -> ExitCode {
+    if let Some(code) = counting_process() {
+        return code;
+    }
     let words: Vec<String> = env::args().skip(1).collect();
     let (mode, chosen) = match parse(&words, groups) {
         Ok(wanted) => wanted,
@@ -50,9 +58,19 @@ pub fn main(groups: &[Group]) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let refusal = match check_counting() {
+        Ok(refusal) => refusal,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Some(refusal) = &refusal {
+        eprintln!("{refusal}");
+    }
     let mut code = ExitCode::SUCCESS;
     for group in chosen {
-        match run(&group, mode) {
+        match run(&group, mode, refusal.as_deref()) {
             // Times that mean nothing are not shown.
             Ok(report) if mode == Mode::Test => {
                 let (cases, figures) = (report.cases.len(), report.aims.len());
@@ -67,6 +85,11 @@ pub fn main(groups: &[Group]) -> ExitCode {
     }
     code
 }
+
+/// What is counted, for whoever reads a report alone.
+const CALLS: &str = "calls: system calls of the process for one operation, as the kernel saw them, \
+                     counted when nothing was timed any more; own: those that ours count themselves, \
+                     by `os::Counted`, over all rounds";
 
 fn parse(words: &[String], groups: &[Group]) -> Result<(Mode, Vec<Group>), String> {
     let mut mode = Mode::Full;
@@ -89,7 +112,8 @@ fn parse(words: &[String], groups: &[Group]) -> Result<(Mode, Vec<Group>), Strin
     Ok((mode, chosen))
 }
 
-fn run(group: &Group, mode: Mode) -> Result<Report, String> {
+/// Runs a group; `refusal` is why system calls cannot be counted, if they cannot.
+fn run(group: &Group, mode: Mode, refusal: Option<&str>) -> Result<Report, String> {
     let mut report = Report {
         group: group.name.to_owned(),
         mode,
@@ -98,7 +122,10 @@ fn run(group: &Group, mode: Mode) -> Result<Report, String> {
         cases: Vec::new(),
         aims: Vec::new(),
     };
-    (group.run)(Setting::of(mode), &mut report)?;
+    (group.run)(Setting::of(mode, refusal.is_none()), &mut report)?;
+    if !report.cases.is_empty() {
+        report.notes.push(refusal.unwrap_or(CALLS).to_owned());
+    }
     report.machine.finish()?;
     match mode {
         Mode::Full => report.save(&results())?,
@@ -152,8 +179,8 @@ mod tests {
     #[test]
     fn a_wrong_result_is_a_failure() {
         let [one, two] = GROUPS;
-        let report = run(&one, Mode::Test).unwrap();
+        let report = run(&one, Mode::Test, Some("refused")).unwrap();
         assert!(report.to_string().starts_with("one ("), "{report}");
-        assert_eq!(run(&two, Mode::Test).unwrap_err(), "wrong");
+        assert_eq!(run(&two, Mode::Test, Some("refused")).unwrap_err(), "wrong");
     }
 }

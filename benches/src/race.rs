@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use crate::{PageFaults, Spread, Tail};
+use crate::{Counting, PageFaults, Spread, SystemCalls, Tail};
 
 /// How many rounds, and how long each batch is to be.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,9 @@ pub struct Effort {
     pub tail_operations: usize,
     /// Limit on the time for a tail.
     pub tail_time: Duration,
+    /// For how long the system calls of each contender are counted, once nothing is timed any more;
+    /// none: they are not counted.
+    pub counting: Option<Duration>,
 }
 
 impl Effort {
@@ -29,6 +32,7 @@ impl Effort {
         warm_up: Duration::from_millis(100),
         tail_operations: 50_000,
         tail_time: Duration::from_millis(800),
+        counting: None,
     };
     /// For a look.
     pub const QUICK: Self = Self {
@@ -37,6 +41,7 @@ impl Effort {
         warm_up: Duration::from_millis(10),
         tail_operations: 10_000,
         tail_time: Duration::from_millis(40),
+        counting: None,
     };
     /// Every operation runs, and its result is checked; the times mean nothing.
     pub const TEST: Self = Self {
@@ -45,6 +50,7 @@ impl Effort {
         warm_up: Duration::ZERO,
         tail_operations: 2,
         tail_time: Duration::from_millis(1),
+        counting: None,
     };
 
     /// Without operations timed one by one.
@@ -59,7 +65,7 @@ impl Effort {
 
 /// Runs a number of operations, checks what came of them, and says how long they took.
 type Run<'a> = dyn FnMut(u64) -> Result<Duration, String> + 'a;
-/// Calls of the operating system so far.
+/// Calls of the operating system so far, by a contender's own account.
 type Calls<'a> = dyn Fn() -> u64 + 'a;
 
 /// One of those that do the same thing.
@@ -84,7 +90,7 @@ impl<'a> Contender<'a> {
         }
     }
 
-    /// With a count of the calls it makes of the operating system.
+    /// With a count of its own of the calls it makes of the operating system.
     #[must_use]
     pub fn counting(mut self, calls: impl Fn() -> u64 + 'a) -> Self {
         self.calls = Some(Box::new(calls));
@@ -123,8 +129,12 @@ pub struct Measured {
     pub tail: Option<Tail>,
     /// Minor page faults per operation, over all rounds that count.
     pub page_faults: f64,
-    /// Calls of the operating system per operation, likewise; none where nobody counts them.
+    /// Calls of the operating system per operation, likewise, by its own account; none where it keeps
+    /// none.
     pub calls: Option<f64>,
+    /// System calls of the process per operation, as the kernel saw them; none where they were not
+    /// counted.
+    pub system_calls: Option<SystemCalls>,
     /// Operations of all rounds that count.
     pub operations: u64,
 }
@@ -162,6 +172,7 @@ pub fn race(contenders: &mut [Contender<'_>], effort: Effort) -> Result<Vec<Meas
             tail: None,
             page_faults: 0.0,
             calls: contender.calls.is_some().then_some(0.0),
+            system_calls: None,
             operations: 0,
         })
         .collect();
@@ -179,7 +190,43 @@ pub fn race(contenders: &mut [Contender<'_>], effort: Effort) -> Result<Vec<Meas
         result.calls = result.calls.map(|calls| calls / operations);
         result.tail = tail(contender, effort)?;
     }
+    if let Some(time) = effort.counting {
+        let counts = count_system_calls(contenders, time)?;
+        for (result, counts) in results.iter_mut().zip(counts) {
+            result.system_calls = Some(counts);
+        }
+    }
     Ok(results)
+}
+
+/// Has every contender run twice as long as before, until the time is over; what the last run called
+/// more than the one before is that of half of its operations.
+fn count_system_calls(
+    contenders: &mut [Contender<'_>],
+    time: Duration,
+) -> Result<Vec<SystemCalls>, String> {
+    let mut counting = Counting::begin()?;
+    let mut last_two = Vec::new();
+    for contender in contenders {
+        let start = Instant::now();
+        let mut operations = 1;
+        let (mut fewer, outcome) = counting.stretch(|| contender.run(operations))?;
+        outcome?;
+        loop {
+            let (more, outcome) = counting.stretch(|| contender.run(2 * operations))?;
+            outcome?;
+            if start.elapsed() >= time {
+                last_two.push((fewer, more, operations));
+                break;
+            }
+            (fewer, operations) = (more, 2 * operations);
+        }
+    }
+    let counts = counting.end()?;
+    let per_operation = last_two.into_iter().map(|(fewer, more, operations)| {
+        SystemCalls::between(&counts[fewer], &counts[more], operations)
+    });
+    Ok(per_operation.collect())
 }
 
 /// Runs until warm; returns how many operations make a batch.
@@ -271,6 +318,7 @@ mod tests {
             warm_up: Duration::ZERO,
             tail_operations: 0,
             tail_time: Duration::ZERO,
+            counting: None,
         };
         let results = race(&mut [log('a', 10), log('b', 25)], effort).unwrap();
         let rounds = &order.borrow()[order.borrow().len() - 6..].to_vec();
@@ -294,6 +342,7 @@ mod tests {
             tail: None,
             page_faults: 0.0,
             calls: None,
+            system_calls: None,
             operations: 1,
         };
         // Everything is slower by far in the second round; nothing changes between the two.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Machine, Measured, Spread, Tail};
+use crate::{Machine, Measured, Spread, SystemCalls, Tail};
 
 /// How seriously a report is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,8 +32,12 @@ pub struct Row {
     pub tail: Option<Tail>,
     /// Minor page faults of the process per operation.
     pub page_faults: f64,
-    /// Calls made of the operating system per operation; none where nobody counts them.
+    /// Calls made of the operating system per operation, by the contender's own account; none where it
+    /// keeps none.
     pub calls: Option<f64>,
+    /// System calls of the process per operation, as the kernel saw them; none where they were not
+    /// counted.
+    pub system_calls: Option<SystemCalls>,
     /// Operations behind the figures.
     pub operations: u64,
 }
@@ -66,6 +70,7 @@ impl Case {
             tail: one.tail,
             page_faults: one.page_faults,
             calls: one.calls,
+            system_calls: one.system_calls.clone(),
             operations: one.operations,
         });
         Ok(Self {

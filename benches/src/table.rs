@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::report::Limit;
+use crate::system_calls::count;
 use crate::{Aim, Case, Mode, Report, Row};
 
 impl fmt::Display for Report {
@@ -44,7 +45,7 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<38} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8} {:>7}",
+            "{:<38} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8} {:>7} {:>7}",
             self.name,
             "median",
             "quarter",
@@ -55,6 +56,7 @@ impl fmt::Display for Case {
             "max",
             "ratio",
             "faults",
+            "own",
             "calls"
         )?;
         for row in &self.rows {
@@ -63,8 +65,12 @@ impl fmt::Display for Case {
         writeln!(
             f,
             "  times per operation; ratio to `{}`, of each round, median",
-            self.reference
-        )
+            self.reference,
+        )?;
+        if self.rows.iter().any(|row| row.system_calls.is_none()) {
+            writeln!(f, "  system calls: not counted")?;
+        }
+        Ok(())
     }
 }
 
@@ -82,9 +88,13 @@ impl fmt::Display for Row {
         ] {
             write!(f, " {:>9}", value.map_or_else(|| "-".to_owned(), duration))?;
         }
-        let calls = self.calls.map_or_else(|| "-".to_owned(), few);
+        let own = self.calls.map_or_else(|| "-".to_owned(), count);
         let faults = few(self.page_faults);
-        write!(f, " {:>7.3} {faults:>8} {calls:>7}", self.ratio.median)
+        write!(f, " {:>7.3} {faults:>8} {own:>7}", self.ratio.median)?;
+        match &self.system_calls {
+            None => write!(f, " {:>7}", "-"),
+            Some(calls) => write!(f, " {:>7}  {calls}", count(calls.total())),
+        }
     }
 }
 

@@ -13,7 +13,8 @@ pub(crate) const GROUP: Group = Group {
     name: "grow",
     notes: &[
         "an operation: all the growths of a guest, by one page each; making and ending the guest \
-         does not count, neither time nor calls; aims are per growth",
+         counts neither as time nor as own calls, but is among those that the kernel saw; aims are \
+         per growth, of own calls",
         "touched: the guest writes to each page it gets",
         "warm: the same series ran before, so that ours come from regions that were kept",
         "checked: every growth succeeds, what is new is zero, what was written is still there",

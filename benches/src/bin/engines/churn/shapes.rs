@@ -25,8 +25,7 @@ const NOTES: [&str; 5] = [
     "an operation: instantiate, one call that fills the first bytes of the memory, drop",
     "floor: the same without a memory, and a host buffer that is filled and zeroed",
     "keep resident, page scan: set to keep all of the memory; pools of 1000 memories",
-    "faults: minor page faults of the process, from /proc; calls: through our page source, counted \
-     by `os::Counted`; those of others are not counted",
+    "faults: minor page faults of the process, from /proc",
     "checked: the first and last byte touched are zero before, and hold the fill afterwards",
 ];
 
