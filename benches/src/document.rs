@@ -89,7 +89,7 @@ fn system_calls(cases: &[Case]) -> String {
                 continue;
             }
             let cases = if everywhere {
-                String::new()
+                "all".to_owned()
             } else {
                 cases.join("; ")
             };
@@ -99,11 +99,12 @@ fn system_calls(cases: &[Case]) -> String {
     if lines.is_empty() {
         return "\nNobody makes a system call in an operation.\n".to_owned();
     }
-    let table = format!("\n| system calls of an operation | | |\n|---|---|---|\n{lines}");
+    let table =
+        format!("\n| contender | system calls of an operation | cases |\n|---|---|---|\n{lines}");
     if silent.is_empty() {
         table
     } else {
-        format!("{table}\nNone in any other case: {}.\n", silent.join(", "))
+        format!("{table}\nNone in any other case: {}.\n", silent.join("; "))
     }
 }
 
@@ -179,10 +180,10 @@ mod tests {
         let [second, third] = rest;
         assert_eq!(
             system_calls(&[first.clone(), second.clone(), third]),
-            "\n| system calls of an operation | | |\n|---|---|---|\n\
-             | a | 2: mmap 1, munmap 1 |  |\n\
+            "\n| contender | system calls of an operation | cases |\n|---|---|---|\n\
+             | a | 2: mmap 1, munmap 1 | all |\n\
              | b | 0.500: ioctl 0.500 | first |\n\
-             \nNone in any other case: b, c.\n"
+             \nNone in any other case: b; c.\n"
         );
         let silent = case("silent", &[("c", Some(&[]))]);
         assert!(system_calls(core::slice::from_ref(&silent)).starts_with("\nNobody"));

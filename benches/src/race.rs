@@ -191,7 +191,7 @@ pub fn race(contenders: &mut [Contender<'_>], effort: Effort) -> Result<Vec<Meas
         result.tail = tail(contender, effort)?;
     }
     if let Some(time) = effort.counting {
-        let counts = count_system_calls(contenders, time)?;
+        let counts = count_system_calls(contenders, &batches, time)?;
         for (result, counts) in results.iter_mut().zip(counts) {
             result.system_calls = Some(counts);
         }
@@ -199,32 +199,34 @@ pub fn race(contenders: &mut [Contender<'_>], effort: Effort) -> Result<Vec<Meas
     Ok(results)
 }
 
-/// Has every contender run twice as long as before, until the time is over; what the last run called
-/// more than the one before is that of half of its operations.
+/// Has every contender run one operation, and then twice as many each time until the time is over and
+/// it has run as many as in a batch; what the last run called more than the first is that of the
+/// operations it had more.
 fn count_system_calls(
     contenders: &mut [Contender<'_>],
+    batches: &[u64],
     time: Duration,
 ) -> Result<Vec<SystemCalls>, String> {
     let mut counting = Counting::begin()?;
-    let mut last_two = Vec::new();
-    for contender in contenders {
+    let mut pairs = Vec::new();
+    for (contender, &batch) in contenders.iter_mut().zip(batches) {
         let start = Instant::now();
-        let mut operations = 1;
-        let (mut fewer, outcome) = counting.stretch(|| contender.run(operations))?;
+        let (one, outcome) = counting.stretch(|| contender.run(1))?;
         outcome?;
-        loop {
-            let (more, outcome) = counting.stretch(|| contender.run(2 * operations))?;
+        let mut operations = 1;
+        let many = loop {
+            operations *= 2;
+            let (many, outcome) = counting.stretch(|| contender.run(operations))?;
             outcome?;
-            if start.elapsed() >= time {
-                last_two.push((fewer, more, operations));
-                break;
+            if start.elapsed() >= time && operations >= batch {
+                break many;
             }
-            (fewer, operations) = (more, 2 * operations);
-        }
+        };
+        pairs.push((one, many, operations - 1));
     }
     let counts = counting.end()?;
-    let per_operation = last_two.into_iter().map(|(fewer, more, operations)| {
-        SystemCalls::between(&counts[fewer], &counts[more], operations)
+    let per_operation = pairs.into_iter().map(|(one, many, operations)| {
+        SystemCalls::between(&counts[one], &counts[many], operations)
     });
     Ok(per_operation.collect())
 }

@@ -182,10 +182,12 @@ impl Tracer {
         let (number, first) =
             parse(&text).ok_or_else(|| Problem::broken("the call of a thread", &text))?;
         let name = Sysno::new(number);
-        if first == self.pipe && name == Some(Sysno::close) {
+        // A descriptor is an `int`: the upper half of its register may hold anything.
+        let is_pipe = first & u64::from(u32::MAX) == self.pipe;
+        if is_pipe && name == Some(Sysno::close) {
             return Ok(false);
         }
-        if first == self.pipe && name == Some(Sysno::write) {
+        if is_pipe && name == Some(Sysno::write) {
             match self.current.take() {
                 None => self.current = Some(Counts::new()),
                 Some(counts) => self.stretches.push(counts),
