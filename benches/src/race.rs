@@ -218,7 +218,7 @@ fn count_system_calls(
             operations *= 2;
             let (many, outcome) = counting.stretch(|| contender.run(operations))?;
             outcome?;
-            if start.elapsed() >= time && operations >= batch {
+            if operations >= MOST || start.elapsed() >= time && operations >= batch {
                 break many;
             }
         };
@@ -231,20 +231,28 @@ fn count_system_calls(
     Ok(per_operation.collect())
 }
 
-/// Runs until warm; returns how many operations make a batch.
+/// More operations than fit in any batch.
+const MOST: u64 = 1 << 40;
+
+/// Runs until warm; returns how many operations make a batch. Whoever does any number of operations in
+/// no time does not do them: the compiler saw that they come to the same as one.
 fn warm_up(contender: &mut Contender<'_>, effort: Effort) -> Result<u64, String> {
     let start = Instant::now();
     let mut operations = 1;
     loop {
         let time = contender.run(operations)?;
         let warm = start.elapsed() >= effort.warm_up;
-        if warm && (time >= effort.batch || operations >= 1 << 40) {
+        if warm && time >= effort.batch {
             // The last time is the best guess there is.
             let nanoseconds = time.as_nanos().max(1);
             let fitting = u128::from(operations) * effort.batch.as_nanos() / nanoseconds;
             return Ok(u64::try_from(fitting).unwrap_or(u64::MAX).max(1));
         }
         if time < effort.batch {
+            if operations >= MOST {
+                let name = &contender.name;
+                return Err(format!("{name}: {operations} operations took {time:?}"));
+            }
             operations *= 2;
         }
     }
@@ -300,7 +308,8 @@ mod tests {
     /// A contender that takes so long per operation, by its own account.
     fn steady(name: &str, time: Cell<u32>) -> Contender<'_> {
         Contender::new(name, move |operations| {
-            Ok(time.get() * u32::try_from(operations).unwrap() * NANOSECOND)
+            let each = u64::from(time.get());
+            Ok(Duration::from_nanos(each * operations))
         })
     }
 
@@ -367,6 +376,16 @@ mod tests {
         assert_eq!(results[0].calls, Some(3.0));
         assert!(results[0].page_faults >= 128.0, "{results:?}");
         assert_eq!(results[0].tail.unwrap().max, 1e9);
+    }
+
+    #[test]
+    fn whoever_does_nothing_is_found_out() {
+        let effort = Effort {
+            batch: NANOSECOND,
+            ..Effort::TEST
+        };
+        let problem = race(&mut [steady("idle", Cell::new(0))], effort).unwrap_err();
+        assert_eq!(problem, format!("idle: {MOST} operations took 0ns"));
     }
 
     #[test]
