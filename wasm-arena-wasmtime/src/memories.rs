@@ -109,7 +109,7 @@ impl<S: ArenaSystem + 'static> ArenaMemories<S> {
             options,
             host_maximum: self.host_maximum,
             records: self.records.clone(),
-            spares: Arc::new(Spares::new()),
+            spares: Spares::new(),
         }));
         Engine::new(&config)
     }

@@ -12,7 +12,7 @@ use wasm_arena::{
 };
 
 use crate::request::{Request, Terms};
-use crate::spares::Spares;
+use crate::spares::{Shard, Spares};
 use crate::{MemoryError, Strategy};
 
 /// Makes memories for one engine.
@@ -24,7 +24,7 @@ pub(crate) struct Creator<S: ArenaSystem> {
     pub(crate) options: MemoryOptions,
     pub(crate) host_maximum: Option<usize>,
     pub(crate) records: Option<MemoryRecords>,
-    pub(crate) spares: Arc<Spares<S>>,
+    pub(crate) spares: Spares<S>,
 }
 
 impl<S: ArenaSystem> Creator<S> {
@@ -38,7 +38,7 @@ impl<S: ArenaSystem> Creator<S> {
         };
         let plan = terms.plan(request)?;
         // All but shared memories have the same options, and so can share allocators.
-        let spares = (!request.ty.is_shared()).then(|| Arc::clone(&self.spares));
+        let spares = (!request.ty.is_shared()).then(|| Arc::clone(self.spares.own()));
         let kept = spares.as_ref().and_then(|spares| spares.take());
         let mut allocator = if let Some(allocator) = kept {
             allocator
@@ -73,7 +73,8 @@ impl<S: ArenaSystem> Creator<S> {
 pub(crate) struct ArenaMemory<S: ArenaSystem> {
     allocator: Option<Box<Allocator<Arc<Arenas<S>>>>>,
     account: Option<SharedRecord>,
-    spares: Option<Arc<Spares<S>>>,
+    /// Where the allocator goes afterwards.
+    spares: Option<Arc<Shard<S>>>,
 }
 
 impl<S: ArenaSystem> ArenaMemory<S> {

@@ -20,38 +20,43 @@ const SHARDS: usize = 8;
 
 type Idle<S> = Box<Allocator<Arc<Arenas<S>>>>;
 
-/// A part of the allocators, in cache lines of its own.
+/// A part of the allocators, in cache lines of its own. Nobody waits: whoever meets another thread
+/// here does without.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Shard<S: ArenaSystem>(Mutex<Vec<Idle<S>>>);
+pub(crate) struct Shard<S: ArenaSystem>(Mutex<Vec<Idle<S>>>);
 
-/// The allocators kept. Nobody waits: whoever meets another thread here does without.
-#[derive(Debug)]
-pub(crate) struct Spares<S: ArenaSystem>([Shard<S>; SHARDS]);
-
-impl<S: ArenaSystem> Spares<S> {
-    pub(crate) const fn new() -> Self {
-        Self([const { Shard(Mutex::new(Vec::new())) }; SHARDS])
-    }
-
+impl<S: ArenaSystem> Shard<S> {
     /// Takes one, if there is one.
     pub(crate) fn take(&self) -> Option<Idle<S>> {
-        self.own_first().find_map(|shard| shard.0.try_lock()?.pop())
+        self.0.try_lock()?.pop()
     }
 
     /// Keeps one that holds no memory, if there is room.
     pub(crate) fn keep(&self, allocator: Idle<S>) {
-        if let Some(mut spares) = self.own_first().find_map(|shard| shard.0.try_lock())
+        if let Some(mut spares) = self.0.try_lock()
             && spares.len() < LIMIT
         {
             spares.push(allocator);
         }
     }
+}
 
-    /// The shards, beginning with the one that this thread mostly uses.
-    fn own_first(&self) -> impl Iterator<Item = &Shard<S>> {
-        let (before, from_own) = self.0.split_at(near_stack() % SHARDS);
-        from_own.iter().chain(before)
+/// The allocators kept. Each shard is shared by itself: memories that count on it count in its cache
+/// lines, not in those of all threads.
+#[derive(Debug)]
+pub(crate) struct Spares<S: ArenaSystem>([Arc<Shard<S>>; SHARDS]);
+
+impl<S: ArenaSystem> Spares<S> {
+    pub(crate) fn new() -> Self {
+        Self(core::array::from_fn(|_| {
+            Arc::new(Shard(Mutex::new(Vec::new())))
+        }))
+    }
+
+    /// The shard that this thread mostly uses.
+    pub(crate) fn own(&self) -> &Arc<Shard<S>> {
+        &self.0[near_stack() % SHARDS]
     }
 }
 
