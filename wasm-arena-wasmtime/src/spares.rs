@@ -56,14 +56,6 @@ impl<S: ArenaSystem> Spares<S> {
 
     /// The shard that this thread mostly uses.
     pub(crate) fn own(&self) -> &Arc<Shard<S>> {
-        &self.0[near_stack() % SHARDS]
+        &self.0[os::near_stack() % SHARDS]
     }
-}
-
-/// A number that is mostly the same for one thread and mostly another for the next: where its stack
-/// is, to the megabyte. Any answer will do.
-fn near_stack() -> usize {
-    let here = 0_u8;
-    let megabyte = (&raw const here).addr() >> 20;
-    megabyte.wrapping_mul(0x9e37_79b9) >> 13
 }

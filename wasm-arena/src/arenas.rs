@@ -3,24 +3,28 @@
 //! ```text
 //!   allocator   allocator   allocator        each holds one region
 //!        ╲          │          ╱
-//!         Arenas: live ─── kept ─── accounts      one short lock; never held during a system call
+//!         Arenas: register ─ kept ─ accounts      one short lock; never held during a system call
 //!                     │
 //!                ArenaSystem                      only when nothing kept fits
 //! ```
 //!
-//! In the steady state (a memory of a shape that was released before) a request takes the lock
-//! twice for a few dozen instructions and calls nobody.
+//! In the steady state (a memory of a shape that was released before) a request calls nobody, and
+//! takes the lock twice for a few dozen instructions, or a lock that is its thread's alone
+//! ([`front`]).
 
 mod cache;
 mod cleaning;
 mod describe;
 mod exchange;
+mod front;
 mod habits;
 mod held;
 mod record;
 mod reference;
 mod touched;
 
+use core::ops::Deref;
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use os::{Mutex, OsCall, PageSource, Resource, ResourceLimits};
@@ -30,8 +34,9 @@ use crate::{
     OptionValue,
 };
 use cache::RegionCache;
+use front::Front;
 use habits::Habits;
-use record::{Chain, List};
+use record::{Chain, List, Record};
 
 pub(crate) use cleaning::FILL_LIMIT;
 pub use describe::{AddressDescription, Busy, MemoryId};
@@ -48,13 +53,29 @@ pub struct Arenas<S: ArenaSystem> {
     sealed: AtomicBool,
     /// The page source cannot tell which pages were touched, although the platform could.
     cannot_ask: AtomicBool,
-    /// A thread is giving pages back unseen.
-    is_giving_back: AtomicBool,
     /// The process has limits: `State::limits` are not all missing.
     is_limited: AtomicBool,
     accessible: AtomicUsize,
     peak_accessible: AtomicUsize,
-    state: Mutex<State>,
+    /// The front is in use.
+    has_front: AtomicBool,
+    /// Numbers of memories that were given away.
+    numbered: Alone<AtomicUsize>,
+    front: Front,
+    state: Alone<Mutex<State>>,
+}
+
+/// Something that is written all the time, away from what is only read.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Alone<T>(T);
+
+impl<T> Deref for Alone<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 #[derive(Debug)]
@@ -62,20 +83,40 @@ struct State {
     options: ArenaOptions,
     effective: EffectiveConfiguration,
     limits: ResourceLimits,
-    live: List,
+    /// All regions, live and kept.
+    register: List,
     cache: RegionCache,
     habits: Habits,
-    next_id: MemoryId,
+    /// Without what the front counts; what both count together wraps.
     counts: ArenasStatistics,
 }
 
 impl State {
-    /// A number for a new memory, which is counted.
-    const fn number_memory(&mut self) -> MemoryId {
-        let id = self.next_id;
-        self.next_id = id.next();
-        self.counts.memories_allocated += 1;
-        id
+    /// Counts a request for a region: whether one that was kept serves it, and whether it is for a
+    /// new memory.
+    const fn count_request(&mut self, is_hit: bool, is_new: bool) {
+        let counts = &mut self.counts;
+        if is_hit {
+            counts.cache_hits = counts.cache_hits.wrapping_add(1);
+            counts.live_memories = counts.live_memories.wrapping_add(1);
+        } else {
+            counts.cache_misses += 1;
+        }
+        if is_new {
+            counts.memories_allocated = counts.memories_allocated.wrapping_add(1);
+        }
+    }
+
+    /// Takes the region that was kept longest out of the cache and out of the register.
+    ///
+    /// # Safety
+    /// The lock is held.
+    unsafe fn take_oldest(&mut self) -> Option<NonNull<Record>> {
+        // SAFETY: the lock is held.
+        let kept = unsafe { self.cache.take_oldest() }?;
+        // SAFETY: every record that is kept is in the register; the lock is held.
+        unsafe { self.register.remove(Chain::Register, kept.record) };
+        Some(kept.record)
     }
 }
 
@@ -91,20 +132,21 @@ impl<S: ArenaSystem> Arenas<S> {
             system,
             sealed: AtomicBool::new(false),
             cannot_ask: AtomicBool::new(false),
-            is_giving_back: AtomicBool::new(false),
             is_limited: AtomicBool::new(false),
             accessible: AtomicUsize::new(0),
             peak_accessible: AtomicUsize::new(0),
-            state: Mutex::new(State {
+            numbered: Alone(AtomicUsize::new(0)),
+            has_front: AtomicBool::new(false),
+            front: Front::new(),
+            state: Alone(Mutex::new(State {
                 options: ArenaOptions::DEFAULT,
                 effective: EffectiveConfiguration::empty(),
                 limits: ResourceLimits::NONE,
-                live: List::EMPTY,
+                register: List::EMPTY,
                 cache: RegionCache::EMPTY,
                 habits: Habits::UNKNOWN,
-                next_id: MemoryId::FIRST,
                 counts: ZERO_COUNTS,
-            }),
+            })),
         }
     }
 
@@ -159,7 +201,9 @@ impl<S: ArenaSystem> Arenas<S> {
             state.limits = limits;
             state.options = options;
             state.effective = effective;
+            (self.has_front).store(Front::suits(&options), Ordering::Relaxed);
         }
+        self.empty_front();
         self.evict();
         Ok(())
     }
@@ -280,14 +324,15 @@ impl<S: ArenaSystem> Arenas<S> {
     /// Gives back every region that is kept; returns the bytes of address space.
     fn discard_kept(&self) -> usize {
         let mut bytes = 0;
+        self.empty_front();
         loop {
             // SAFETY: the guard in the expression holds the lock.
-            let oldest = unsafe { self.state.lock().cache.take_oldest() };
-            let Some(kept) = oldest else {
+            let oldest = unsafe { self.state.lock().take_oldest() };
+            let Some(record) = oldest else {
                 break;
             };
-            // SAFETY: taken out of the cache, so in no list, and nobody holds its region.
-            bytes += unsafe { self.discard_region(kept.record) }.unwrap_or(0);
+            // SAFETY: taken out, so in no list, and nobody holds its region.
+            bytes += unsafe { self.discard_region(record) }.unwrap_or(0);
         }
         bytes
     }
@@ -295,14 +340,20 @@ impl<S: ArenaSystem> Arenas<S> {
     /// The accounts. Constant time, no system call.
     #[must_use]
     pub fn statistics(&self) -> ArenasStatistics {
+        let slots = self.front.lock();
         let state = self.state.lock();
+        let front = Front::count(&slots);
+        let counted = |own: usize, more: usize| own.wrapping_add(more);
         let lost_here = state.counts.unreturned;
         let lost_below = self.system.unreturned();
         ArenasStatistics {
             accessible_bytes: self.accessible.load(Ordering::Relaxed),
             peak_accessible_bytes: self.peak_accessible.load(Ordering::Relaxed),
-            cached_regions: state.cache.count(),
-            cached_bytes: state.cache.held_bytes(),
+            live_memories: counted(state.counts.live_memories, front.taken).wrapping_sub(front.put),
+            memories_allocated: counted(state.counts.memories_allocated, front.taken),
+            cache_hits: counted(state.counts.cache_hits, front.taken),
+            cached_regions: state.cache.count() - front.idle_regions,
+            cached_bytes: state.cache.held_bytes() - front.idle_bytes,
             unreturned: crate::Unreturned {
                 regions: lost_here.regions + lost_below.regions,
                 bytes: lost_here.bytes + lost_below.bytes,
@@ -320,8 +371,8 @@ impl<S: ArenaSystem> Arenas<S> {
     pub fn measure_resident(&self) -> Result<usize, AllocError> {
         let mut state = self.state.lock();
         let mut bytes = 0;
-        for record in state.live.iter(Chain::Group).chain(state.cache.iter()) {
-            // SAFETY: in a list, so initialised; the lock is held, so links and layout rest.
+        for record in state.register.iter(Chain::Register) {
+            // SAFETY: in the register, so initialised; the lock is held, so links and layout rest.
             let fields = unsafe { record.as_ref() };
             let accessible = fields.accessible.load(Ordering::Relaxed);
             if accessible > 0 {

@@ -26,7 +26,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    fn fits(&self, other: &Self) -> bool {
+    pub(super) fn fits(&self, other: &Self) -> bool {
         self.locked == other.locked && self.layout.same_shape(&other.layout)
     }
 
@@ -44,7 +44,7 @@ impl Shape {
     }
 }
 
-/// A region taken out, and what is known of it.
+/// A region that is kept, and what is known of it.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) record: NonNull<Record>,
@@ -74,7 +74,7 @@ impl RegionCache {
         held_bytes: 0,
     };
 
-    /// Regions kept.
+    /// Regions kept, here or elsewhere on credit.
     pub(super) const fn count(&self) -> usize {
         self.count
     }
@@ -89,29 +89,55 @@ impl RegionCache {
         self.count > 0 && !options.cache_allows(self.count, self.held_bytes)
     }
 
-    /// All records, oldest first.
-    pub(super) fn iter(&self) -> super::record::Iter<'_> {
-        self.age.iter_oldest_first(Chain::Age)
+    /// Counts a region of `bytes` as kept that is not here, in place of what was `lent` before, if the
+    /// limits allow it.
+    pub(super) const fn lend(
+        &mut self,
+        options: &ArenaOptions,
+        lent: Option<usize>,
+        bytes: usize,
+    ) -> bool {
+        let (regions, bytes_lent) = match lent {
+            Some(bytes) => (1, bytes),
+            None => (0, 0),
+        };
+        let count = self.count - regions + 1;
+        let held_bytes = self.held_bytes - bytes_lent + bytes;
+        let is_allowed = options.cache_allows(count, held_bytes);
+        if is_allowed {
+            self.count = count;
+            self.held_bytes = held_bytes;
+        }
+        is_allowed
     }
 
-    /// Keeps the region of a record. Its first `dirty` bytes of data may be other than zero, and so
-    /// many bytes of it may be in memory.
+    /// Counts what was lent no more.
+    pub(super) const fn take_back(&mut self, bytes: usize) {
+        self.count -= 1;
+        self.held_bytes -= bytes;
+    }
+
+    /// Keeps a region.
     ///
     /// # Safety
-    /// The record is initialised and in no list, and nobody holds its region; the lock is held.
-    pub(super) unsafe fn insert(&mut self, record: NonNull<Record>, dirty: usize, occupied: usize) {
-        // SAFETY: initialised and in no list, so nobody else looks at it, by the caller's promise.
+    /// Its record is initialised, in the register and in no list of a cache, and nobody holds the
+    /// region; the lock is held.
+    pub(super) unsafe fn insert(&mut self, kept: &Kept) {
+        let &Kept {
+            record,
+            dirty,
+            occupied,
+        } = kept;
+        // SAFETY: initialised, and whoever looks at records holds the lock, by the caller's promise.
         let fields = unsafe { &mut *record.as_ptr() };
         fields.dirty = dirty;
         fields.occupied = occupied;
-        let shape = Shape {
-            layout: fields.layout,
-            locked: fields.locked,
-        };
+        // SAFETY: initialised; the lock is held.
+        let shape = unsafe { Record::shape(record) };
         self.count += 1;
         self.held_bytes += occupied;
         // SAFETY: in no list of this chain, by the caller's promise.
-        unsafe { self.buckets[shape.bucket()].push(Chain::Group, record) };
+        unsafe { self.buckets[shape.bucket()].push(Chain::Bucket, record) };
         // SAFETY: in no list of this chain, by the caller's promise.
         unsafe { self.age.push(Chain::Age, record) };
     }
@@ -123,18 +149,14 @@ impl RegionCache {
     pub(super) unsafe fn take(&mut self, shape: &Shape, newest_first: bool) -> Option<Kept> {
         let bucket = &self.buckets[shape.bucket()];
         let fits = |record: &NonNull<Record>| {
-            // SAFETY: in a list, so initialised; the lock is held, so nobody writes these fields.
-            let fields = unsafe { record.as_ref() };
-            shape.fits(&Shape {
-                layout: fields.layout,
-                locked: fields.locked,
-            })
+            // SAFETY: in a list, so initialised; kept, so nobody changes its shape.
+            shape.fits(&unsafe { Record::shape(*record) })
         };
         let found = if newest_first {
-            bucket.iter(Chain::Group).take(PROBES).find(fits)
+            bucket.iter(Chain::Bucket).take(PROBES).find(fits)
         } else {
             bucket
-                .iter_oldest_first(Chain::Group)
+                .iter_oldest_first(Chain::Bucket)
                 .take(PROBES)
                 .find(fits)
         };
@@ -157,21 +179,20 @@ impl RegionCache {
     /// The record is in this cache; the lock is held.
     unsafe fn remove(&mut self, record: NonNull<Record>) -> Kept {
         // SAFETY: in the cache, so initialised and nobody's but ours, while the lock is held.
-        let fields = unsafe { &mut *record.as_ptr() };
-        let shape = Shape {
-            layout: fields.layout,
-            locked: fields.locked,
-        };
-        self.count -= 1;
-        self.held_bytes -= fields.occupied;
-        // SAFETY: in the bucket of its shape, by the invariant of the cache.
-        unsafe { self.buckets[shape.bucket()].remove(Chain::Group, record) };
-        // SAFETY: in the age list, by the invariant of the cache.
-        unsafe { self.age.remove(Chain::Age, record) };
-        Kept {
+        let fields = unsafe { record.as_ref() };
+        let kept = Kept {
             record,
             dirty: fields.dirty,
             occupied: fields.occupied,
-        }
+        };
+        // SAFETY: initialised; the lock is held.
+        let shape = unsafe { Record::shape(record) };
+        self.count -= 1;
+        self.held_bytes -= kept.occupied;
+        // SAFETY: in the bucket of its shape, by the invariant of the cache.
+        unsafe { self.buckets[shape.bucket()].remove(Chain::Bucket, record) };
+        // SAFETY: in the age list, by the invariant of the cache.
+        unsafe { self.age.remove(Chain::Age, record) };
+        kept
     }
 }

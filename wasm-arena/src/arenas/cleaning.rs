@@ -18,7 +18,7 @@
 
 use core::ops::Range;
 use core::slice;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use os::{OsCall, PageSource};
 
@@ -130,11 +130,13 @@ impl<S: ArenaSystem> Arenas<S> {
     /// give back at once, Linux makes all processors forget their page tables, although there is
     /// nothing to forget. Says whether it is done.
     fn give_back_alone(&self, held: &mut HeldRegion, pages: Range<usize>) -> bool {
-        if self.is_giving_back.swap(true, Ordering::Relaxed) {
+        /// A matter of the process, whatever arenas a thread works for.
+        static IS_GIVING_BACK: AtomicBool = AtomicBool::new(false);
+        if IS_GIVING_BACK.swap(true, Ordering::Relaxed) {
             return false;
         }
         let done = pages.is_empty() || self.give_back_pages(held, pages);
-        self.is_giving_back.store(false, Ordering::Relaxed);
+        IS_GIVING_BACK.store(false, Ordering::Relaxed);
         done
     }
 

@@ -12,10 +12,8 @@ use crate::{ArenaSystem, RegionPart};
 pub struct MemoryId(usize);
 
 impl MemoryId {
-    pub(crate) const FIRST: Self = Self(1);
-
-    pub(crate) const fn next(self) -> Self {
-        Self(self.0.wrapping_add(1))
+    pub(super) const fn from_number(number: usize) -> Self {
+        Self(number)
     }
 
     /// The number.
@@ -75,26 +73,26 @@ impl<S: ArenaSystem> Arenas<S> {
     /// Tells which live memory, and which part of it, `address` falls in; `None` if in none.
     ///
     /// Never blocks, never allocates, makes no system call: it may be called from a handler of
-    /// memory faults. Cost grows with the number of live memories.
+    /// memory faults. Cost grows with the number of regions, live and kept.
     ///
     /// # Errors
     /// [`Busy`] if the register is locked at this moment, perhaps by the very thread that was
     /// interrupted.
     pub fn describe_address(&self, address: usize) -> Result<Option<AddressDescription>, Busy> {
         let state = self.state.try_lock().ok_or(Busy)?;
-        for record in state.live.iter(Chain::Group) {
-            // SAFETY: in the live list, so initialised; the lock is held, so what is read here
-            // rests, but for the atomic.
+        for record in state.register.iter(Chain::Register) {
+            // SAFETY: in the register, so initialised; the lock is held, so what is read here rests,
+            // but for atomics.
             let fields = unsafe { record.as_ref() };
+            let Some(memory) = fields.memory() else {
+                continue;
+            };
             let size = fields.size.load(Ordering::Relaxed);
             if let Some(part) = fields
                 .layout
                 .part_at(fields.start.addr().get(), size, address)
             {
-                return Ok(Some(AddressDescription {
-                    memory: fields.id,
-                    part,
-                }));
+                return Ok(Some(AddressDescription { memory, part }));
             }
         }
         Ok(None)

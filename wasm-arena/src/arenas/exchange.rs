@@ -16,6 +16,7 @@ use core::sync::atomic::Ordering;
 use os::{OsCall, PageSource};
 
 use super::cache::{Kept, Shape};
+use super::front::Put;
 use super::record::{Chain, Record};
 use super::{Arenas, HeldRegion, MemoryId};
 use crate::{AllocError, ArenaSystem, RegionLayout};
@@ -31,29 +32,42 @@ impl<S: ArenaSystem> Arenas<S> {
         locked: bool,
     ) -> Result<(MemoryId, HeldRegion), AllocError> {
         let shape = Shape { layout, locked };
-        let (id, kept) = {
-            let mut state = self.state.lock();
-            let id = id.unwrap_or_else(|| state.number_memory());
-            let newest_first = state.options.lifo_free;
-            // SAFETY: the lock is held.
-            let kept = unsafe { state.cache.take(&shape, newest_first) };
-            if let Some(kept) = &kept {
-                state.counts.cache_hits += 1;
-                state.counts.live_memories += 1;
-                // SAFETY: taken out of the cache, so initialised and ours; the lock is held.
-                unsafe { (*kept.record.as_ptr()).id = id };
-                // SAFETY: in no list any more; the lock is held.
-                unsafe { state.live.push(Chain::Group, kept.record) };
-            } else {
-                state.counts.cache_misses += 1;
+        let is_new = id.is_none();
+        let id = id.unwrap_or_else(|| {
+            let before = self.numbered.fetch_add(1, Ordering::Relaxed);
+            MemoryId::from_number(before.wrapping_add(1))
+        });
+        // The front counts every region it gives away for a new memory.
+        let own = is_new.then(|| self.take_own(&shape)).flatten();
+        let held = match own.or_else(|| self.take_kept(&shape, is_new)) {
+            Some(kept) => {
+                // SAFETY: taken out of the front or the cache, so initialised and ours.
+                unsafe { Record::set_memory(kept.record, Some(id)) };
+                self.reuse(&kept, locked, layout.opened())?
             }
-            (id, kept)
-        };
-        let held = match kept {
-            Some(kept) => self.reuse(kept, locked, layout.opened())?,
             None => self.acquire_fresh(id, layout, locked)?,
         };
         Ok((id, held))
+    }
+
+    /// A kept region of this shape, for a memory that is counted if it is new.
+    fn take_kept(&self, shape: &Shape, is_new: bool) -> Option<Kept> {
+        let has_front = is_new && self.has_front.load(Ordering::Relaxed);
+        {
+            let mut state = self.state.lock();
+            let newest_first = state.options.lifo_free;
+            // SAFETY: the lock is held.
+            let kept = unsafe { state.cache.take(shape, newest_first) };
+            if kept.is_some() || !has_front {
+                state.count_request(kept.is_some(), is_new);
+                return kept;
+            }
+        }
+        let of_others = self.take_anybodys(shape);
+        if of_others.is_none() {
+            self.state.lock().count_request(false, is_new);
+        }
+        of_others
     }
 
     /// Counts a new memory that was refused. If it has its number, it was counted as allocated; that
@@ -62,7 +76,7 @@ impl<S: ArenaSystem> Arenas<S> {
         let counts = &mut self.state.lock().counts;
         counts.refused_allocations += 1;
         if has_number {
-            counts.memories_allocated -= 1;
+            counts.memories_allocated = counts.memories_allocated.wrapping_sub(1);
         }
     }
 
@@ -107,15 +121,15 @@ impl<S: ArenaSystem> Arenas<S> {
         let reserved = state.counts.reserved_bytes + run_len;
         state.counts.reserved_bytes = reserved;
         state.counts.peak_reserved_bytes = state.counts.peak_reserved_bytes.max(reserved);
-        state.counts.live_memories += 1;
+        state.counts.live_memories = state.counts.live_memories.wrapping_add(1);
         // SAFETY: just initialised, in no list; the lock is held.
-        unsafe { state.live.push(Chain::Group, record) };
+        unsafe { state.register.push(Chain::Register, record) };
         Ok(HeldRegion::new(record, locked))
     }
 
     /// Makes a kept region, which is in the register again, look like a fresh one with `opened`
     /// accessible bytes.
-    fn reuse(&self, kept: Kept, locked: bool, opened: usize) -> Result<HeldRegion, AllocError> {
+    fn reuse(&self, kept: &Kept, locked: bool, opened: usize) -> Result<HeldRegion, AllocError> {
         let mut held = HeldRegion::reused(kept.record, locked, kept.occupied);
         self.clean(&mut held, kept.dirty);
         match self.set_accessible(&mut held, opened) {
@@ -223,22 +237,43 @@ impl<S: ArenaSystem> Arenas<S> {
         };
         let is_guarded = held.region().is_guarded();
         let record = held.into_record();
+        // SAFETY: the region was held, so its record is initialised.
+        unsafe { Record::set_memory(record, None) };
+        let kept = Kept {
+            record,
+            dirty,
+            occupied,
+        };
+        let put = if is_guarded {
+            self.put(kept)
+        } else {
+            Put::Refused(kept)
+        };
+        match put {
+            Put::Waits => {}
+            Put::InPlaceOf(before) => self.keep(&before, 0, true),
+            Put::Refused(kept) => self.keep(&kept, 1, is_guarded),
+        }
+    }
+
+    /// Puts a region that no memory has any more into the cache, if that is wanted and allowed, or
+    /// gives it back. With it end `ended` memories that were not counted as ended.
+    fn keep(&self, kept: &Kept, ended: usize, is_wanted: bool) {
         {
             let mut state = self.state.lock();
-            state.counts.live_memories -= 1;
-            // SAFETY: the region was held, so its record is in the live list; the lock is held.
-            unsafe { state.live.remove(Chain::Group, record) };
-            let kept = self.is_sealed() || state.options.cache_allows(1, occupied);
-            if kept && is_guarded {
-                // SAFETY: initialised and in no list any more, nor held; the lock is held.
-                unsafe { state.cache.insert(record, dirty, occupied) };
+            state.counts.live_memories = state.counts.live_memories.wrapping_sub(ended);
+            if is_wanted && (self.is_sealed() || state.options.cache_allows(1, kept.occupied)) {
+                // SAFETY: initialised and in the register, no longer held; the lock is held.
+                unsafe { state.cache.insert(kept) };
                 if !state.cache.is_over(&state.options) {
                     return;
                 }
             } else {
+                // SAFETY: every region is in the register until it goes back; the lock is held.
+                unsafe { state.register.remove(Chain::Register, kept.record) };
                 drop(state);
                 // SAFETY: in no list any more, nor held.
-                let _counted = unsafe { self.discard_region(record) };
+                let _counted = unsafe { self.discard_region(kept.record) };
                 return;
             }
         }
@@ -251,9 +286,9 @@ impl<S: ArenaSystem> Arenas<S> {
         let record = held.into_record();
         {
             let mut state = self.state.lock();
-            state.counts.live_memories -= 1;
-            // SAFETY: the region was held, so its record is in the live list; the lock is held.
-            unsafe { state.live.remove(Chain::Group, record) };
+            state.counts.live_memories = state.counts.live_memories.wrapping_sub(1);
+            // SAFETY: every region is in the register until it goes back; the lock is held.
+            unsafe { state.register.remove(Chain::Register, record) };
         }
         self.count_unreturned(run_len);
         // SAFETY: in no list any more.
@@ -283,9 +318,9 @@ impl<S: ArenaSystem> Arenas<S> {
         let record = held.record();
         let (accessible, run_len) = (held.region().accessible(), held.region().run_len());
         // Out of the register, which must not describe what is moving.
-        // SAFETY: the region is held, so its record is in the live list; the guard in the
-        // expression holds the lock.
-        unsafe { self.state.lock().live.remove(Chain::Group, record) };
+        // SAFETY: every region is in the register until it goes back; the guard in the expression
+        // holds the lock.
+        unsafe { self.state.lock().register.remove(Chain::Register, record) };
         // SAFETY: our region, whose data is plain and not locked, and which nobody uses: the
         // allocator, which checked that, is borrowed mutably.
         let resized = unsafe { self.system.reallocate(held.region_mut(), layout, keep) };
@@ -301,7 +336,7 @@ impl<S: ArenaSystem> Arenas<S> {
         fields.start = start;
         fields.layout = layout;
         // SAFETY: initialised, in no list; the lock is held.
-        unsafe { state.live.push(Chain::Group, record) };
+        unsafe { state.register.push(Chain::Register, record) };
         resized
     }
 
@@ -313,13 +348,16 @@ impl<S: ArenaSystem> Arenas<S> {
                 if !state.cache.is_over(&state.options) {
                     return;
                 }
-                state.counts.evictions += 1;
                 // SAFETY: the lock is held.
-                unsafe { state.cache.take_oldest() }
+                let oldest = unsafe { state.take_oldest() };
+                state.counts.evictions += usize::from(oldest.is_some());
+                oldest
             };
-            if let Some(kept) = evicted {
-                // SAFETY: taken out of the cache, so in no list, and nobody holds its region.
-                let _counted = unsafe { self.discard_region(kept.record) };
+            if let Some(record) = evicted {
+                // SAFETY: taken out, so in no list, and nobody holds its region.
+                let _counted = unsafe { self.discard_region(record) };
+            } else if !self.empty_front() {
+                return;
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::Region;
 
 /// A region that belongs to a memory.
 ///
-/// Invariants: (1) the record is initialised, in the live list of the arenas it came from, and
+/// Invariants: (1) the record is initialised, in the register of the arenas it came from, and
 /// describes the region; (2) the region in it is this value's alone: whoever else looks at the
 /// record leaves that field alone.
 #[derive(Debug)]

@@ -2,24 +2,30 @@
 //!
 //! Records live in small blocks of the arena system, so a list needs no memory of its own and every
 //! step is constant time. All links are read and written under the lock of
-//! [`Arenas`](super::Arenas); the two atomics are also written by the region's owner, to whom the
-//! region itself belongs.
+//! [`Arenas`](super::Arenas); atomics are also written by the region's owner, to whom the region
+//! itself belongs. Whoever has not got the lock names fields one by one: a reference to all of a
+//! record would cover the links.
 
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::cache::Shape;
 use crate::{MemoryId, Region, RegionLayout};
 
 /// Chains a record can be in at once.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Chain {
-    /// The live regions, or the cached regions of one bucket.
-    Group = 0,
+    /// All regions of the arenas.
+    Register = 0,
+    /// The cached regions of one bucket.
+    Bucket = 1,
     /// All cached regions by age.
-    Age = 1,
+    Age = 2,
 }
+
+const CHAINS: usize = 3;
 
 #[derive(Debug, Clone, Copy)]
 struct Links {
@@ -28,35 +34,42 @@ struct Links {
 }
 
 /// What is known of a region.
+///
+/// In this order, because records lie side by side in small blocks: what changes in every life is
+/// further from both ends than a cache line is long, so that two threads do not share one.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Record {
-    /// The memory that lives in the region, or lived in it last.
-    pub(super) id: MemoryId,
-    /// Where the region starts; for looking addresses up.
-    pub(super) start: NonNull<u8>,
     /// Its shape; what it says of opened bytes is of the day it was acquired.
     pub(super) layout: RegionLayout,
+    /// Where the region starts; for looking addresses up.
+    pub(super) start: NonNull<u8>,
+    /// Its pages are locked in memory.
+    pub(super) locked: bool,
+    /// The number of the memory that lives in the region, or lived in it last.
+    id: AtomicUsize,
+    /// Whether it lives.
+    is_live: AtomicBool,
     /// Bytes of data the memory shows. Written by the owner while it is live.
     pub(super) size: AtomicUsize,
     /// Accessible bytes. Written by the owner while it is live.
     pub(super) accessible: AtomicUsize,
-    /// Its pages are locked in memory.
-    pub(super) locked: bool,
     /// The region. It stays here, so that handing it over moves nothing: it belongs to the
     /// [`HeldRegion`](super::HeldRegion) while it is live, whoever holds the lock, and to the cache
     /// while it is kept.
     pub(super) region: UnsafeCell<Region>,
-    /// While it is cached: bytes from the base that may be other than zero.
+    /// While it is in the cache: bytes from the base that may be other than zero.
     pub(super) dirty: usize,
-    /// While it is cached: bytes of it that may be in memory.
+    /// While it is in the cache: bytes of it that may be in memory.
     pub(super) occupied: usize,
-    links: [Links; 2],
+    links: [Links; CHAINS],
 }
 
 impl Record {
     pub(super) fn new(id: MemoryId, region: Region, locked: bool) -> Self {
         Self {
-            id,
+            id: AtomicUsize::new(id.get()),
+            is_live: AtomicBool::new(true),
             start: region.start(),
             layout: *region.layout(),
             size: AtomicUsize::new(0),
@@ -68,7 +81,42 @@ impl Record {
             links: [Links {
                 newer: None,
                 older: None,
-            }; 2],
+            }; CHAINS],
+        }
+    }
+
+    /// The memory that lives in the region.
+    pub(super) fn memory(&self) -> Option<MemoryId> {
+        let is_live = self.is_live.load(Ordering::Relaxed);
+        is_live.then(|| MemoryId::from_number(self.id.load(Ordering::Relaxed)))
+    }
+
+    /// Notes which memory lives in the region from now on.
+    ///
+    /// # Safety
+    /// The record is initialised.
+    pub(super) unsafe fn set_memory(record: NonNull<Self>, memory: Option<MemoryId>) {
+        // SAFETY: initialised, by the caller's promise; the field is atomic and shared on purpose.
+        let is_live = unsafe { &(*record.as_ptr()).is_live };
+        if let Some(id) = memory {
+            // SAFETY: as above.
+            let number = unsafe { &(*record.as_ptr()).id };
+            number.store(id.get(), Ordering::Relaxed);
+        }
+        is_live.store(memory.is_some(), Ordering::Relaxed);
+    }
+
+    /// What makes the region fit a request.
+    ///
+    /// # Safety
+    /// The record is initialised, and nobody changes its shape meanwhile: it is kept, or the
+    /// caller's.
+    pub(super) unsafe fn shape(record: NonNull<Self>) -> Shape {
+        Shape {
+            // SAFETY: initialised and not written to, by the caller's promise.
+            layout: unsafe { (*record.as_ptr()).layout },
+            // SAFETY: as above.
+            locked: unsafe { (*record.as_ptr()).locked },
         }
     }
 }
@@ -193,7 +241,7 @@ mod tests {
         // SAFETY: never used as a region: the test looks at links only.
         let region = unsafe { Region::from_raw_parts(NonNull::dangling(), 4096, layout) };
         NonNull::from(Box::leak(Box::new(Record::new(
-            MemoryId::FIRST,
+            MemoryId::from_number(1),
             region,
             false,
         ))))
@@ -202,7 +250,7 @@ mod tests {
     #[test]
     fn lists_follow_a_vector() {
         let records: Vec<_> = (0..8).map(|_| record()).collect();
-        for chain in [Chain::Group, Chain::Age] {
+        for chain in [Chain::Register, Chain::Bucket, Chain::Age] {
             let mut list = List::EMPTY;
             let mut model: Vec<NonNull<Record>> = Vec::new();
             let mut seed = 7_u32;

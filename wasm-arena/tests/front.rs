@@ -1,0 +1,193 @@
+//! Regions that wait for their thread count like any that are kept: limits hold, accounts are exact,
+//! and nothing is lost with them.
+
+use os::{Counted, OsPages, PageSource};
+use wasm_arena::{
+    Allocator, AllocatorBuilder, ArenaSystem, Arenas, ArenasStatistics, PageAllocator,
+    PortableArenas, WASM_PAGE_SIZE,
+};
+
+type Portable = PortableArenas<Counted<OsPages>>;
+type Memory<'a> = Allocator<&'a Arenas<Portable>>;
+
+/// The least that leaves room for the front.
+const BLOCKS: usize = 16;
+
+fn builder() -> AllocatorBuilder<Portable> {
+    AllocatorBuilder::new()
+        .with_lifo_free(true)
+        .with_arena_cache_max_blocks(BLOCKS)
+}
+
+fn memory<'a>(builder: &AllocatorBuilder<Portable>, arenas: &'a Arenas<Portable>) -> Memory<'a> {
+    builder.clone().build_in(arenas).unwrap()
+}
+
+fn calls(arenas: &Arenas<Portable>) -> usize {
+    arenas.system().source().call_counts().unwrap().total()
+}
+
+/// Allocates, checks that all is zero, and writes everything.
+fn live(memory: &mut Memory<'_>, pages: u32, value: u8) {
+    let (base, size) = memory.allocate(pages, Some(pages)).unwrap();
+    // SAFETY: initialised memory of that size, and nobody else's.
+    let bytes = unsafe { core::slice::from_raw_parts_mut(base.as_ptr(), size) };
+    assert!(bytes.iter().all(|byte| *byte == 0));
+    bytes.fill(value);
+}
+
+#[test]
+fn accounts_follow_a_model() {
+    let builder = builder();
+    let arenas = builder.build_arenas().unwrap();
+    let mut memories: Vec<_> = (0..40).map(|_| memory(&builder, &arenas)).collect();
+    let (mut allocated, mut kept, mut seed) = (0, 0, 3_u32);
+    for _ in 0..4000 {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let index = (seed >> 16) as usize % memories.len();
+        let memory = &mut memories[index];
+        let before = arenas.statistics();
+        if memory.size() == 0 {
+            live(memory, 1, 0x5e);
+            allocated += 1;
+            let from_cache = memory.statistics().from_cache;
+            assert_eq!(from_cache, kept > 0, "what is kept is taken");
+            kept -= usize::from(from_cache);
+        } else {
+            let address = memory.base().unwrap().addr().get();
+            let described = arenas.describe_address(address).unwrap().unwrap();
+            assert_eq!(Some(described.memory), memory.id());
+            memory.free().unwrap();
+            assert_eq!(arenas.describe_address(address), Ok(None));
+            kept = (kept + 1).min(BLOCKS);
+        }
+        let now = arenas.statistics();
+        assert_eq!(now.memories_allocated, allocated);
+        assert_eq!(now.cached_regions, kept);
+        assert_eq!(now.cached_bytes, kept * WASM_PAGE_SIZE);
+        let live = memories.iter().filter(|memory| memory.size() > 0).count();
+        assert_eq!(now.live_memories, live);
+        assert_eq!(now.cache_hits + now.cache_misses, allocated);
+        let regions =
+            |statistics: &ArenasStatistics| statistics.live_memories + statistics.cached_regions;
+        assert!(regions(&now) <= regions(&before) + 1);
+        assert_eq!(
+            now.accessible_bytes,
+            regions(&now) * WASM_PAGE_SIZE,
+            "neither lost nor counted twice"
+        );
+    }
+    drop(memories);
+    assert_eq!(arenas.statistics().cached_regions, BLOCKS);
+    arenas.trim().unwrap();
+    let end = arenas.statistics();
+    assert_eq!((end.cached_regions, end.cached_bytes), (0, 0));
+    assert_eq!((end.reserved_bytes, end.live_memories), (0, 0));
+}
+
+#[test]
+fn a_limit_of_bytes_holds_with_regions_that_wait() {
+    let limit = 3 * WASM_PAGE_SIZE;
+    let builder = builder().with_arena_cache_max_size(limit);
+    let arenas = builder.build_arenas().unwrap();
+    let mut memories: Vec<_> = (0..6).map(|_| memory(&builder, &arenas)).collect();
+    for pages in [1, 3, 2, 4, 1] {
+        for memory in &mut memories {
+            live(memory, pages, 0x5e);
+        }
+        for memory in &mut memories {
+            memory.free().unwrap();
+            assert!(arenas.statistics().cached_bytes <= limit);
+        }
+        let kept = arenas.statistics().cached_bytes;
+        // One that waits may count for as much as the one before it.
+        let least = if pages == 4 { 0 } else { WASM_PAGE_SIZE };
+        assert!(kept >= least, "{kept} of {pages} pages each");
+    }
+}
+
+#[test]
+fn sealed_arenas_find_what_waits_for_other_threads() {
+    let builder = builder();
+    let arenas = builder.build_arenas().unwrap();
+    // All at once on their own stacks, so that most have slots of their own.
+    let barrier = std::sync::Barrier::new(6);
+    std::thread::scope(|scope| {
+        for value in 1..=6 {
+            let (builder, arenas, barrier) = (&builder, &arenas, &barrier);
+            scope.spawn(move || {
+                let mut memory = memory(builder, arenas);
+                live(&mut memory, 1, value);
+                barrier.wait();
+                memory.free().unwrap();
+            });
+        }
+    });
+    assert_eq!(arenas.statistics().cached_regions, 6);
+    arenas.seal();
+    let before = calls(&arenas);
+    let mut memories: Vec<_> = (0..6).map(|_| memory(&builder, &arenas)).collect();
+    for memory in &mut memories {
+        live(memory, 1, 0x5e);
+    }
+    assert_eq!(calls(&arenas), before);
+    assert_eq!(arenas.statistics().cached_regions, 0);
+    assert_eq!(arenas.statistics().cache_hits, 6);
+}
+
+#[test]
+fn lowered_limits_act_at_once_on_what_waits() {
+    let builder = builder();
+    let arenas = builder.build_arenas().unwrap();
+    let as_built = arenas.options();
+    for way in 0..3 {
+        let mut memory = memory(&builder, &arenas);
+        live(&mut memory, 1, 0x5e);
+        memory.free().unwrap();
+        assert_eq!(arenas.statistics().cached_regions, 1);
+        let mut options = arenas.options();
+        match way {
+            0 => options.cache_max_blocks = 0,
+            1 => options.cache_max_bytes = WASM_PAGE_SIZE / 2,
+            _ => options.lifo_free = false,
+        }
+        arenas.configure(options).unwrap();
+        // The last one changes the order only.
+        let kept = usize::from(way == 2);
+        assert_eq!(arenas.statistics().cached_regions, kept, "{way}");
+        arenas.configure(as_built).unwrap();
+    }
+}
+
+#[test]
+fn threads_that_hand_regions_around_find_them_zero() {
+    let builder = builder();
+    let arenas = builder.build_arenas().unwrap();
+    std::thread::scope(|scope| {
+        for value in 1..=4_u8 {
+            let (builder, arenas) = (&builder, &arenas);
+            scope.spawn(move || {
+                let mut memories = [memory(builder, arenas), memory(builder, arenas)];
+                for round in 0..1500_u32 {
+                    let pages = 1 + (round / 7 + u32::from(value)) % 3;
+                    live(&mut memories[0], pages, value);
+                    if round % 3 == 0 {
+                        live(&mut memories[1], pages, value);
+                        memories[1].free().unwrap();
+                    }
+                    memories[0].free().unwrap();
+                    if round % 100 == 0 {
+                        arenas.trim().unwrap();
+                    }
+                    assert!(arenas.statistics().cached_regions <= BLOCKS);
+                }
+            });
+        }
+    });
+    let end = arenas.statistics();
+    assert_eq!(end.live_memories, 0);
+    assert_eq!(end.memories_allocated, 4 * 2000);
+    assert_eq!(end.cache_hits + end.cache_misses, 4 * 2000);
+    arenas.trim().unwrap();
+    assert_eq!(arenas.statistics().reserved_bytes, 0);
+}
