@@ -26,7 +26,7 @@ fn creator<S: ArenaSystem>(system: S, strategy: Strategy, cap: Option<usize>) ->
         options: options::resolve(MemoryOptions::DEFAULT, strategy).unwrap(),
         host_maximum: cap,
         records: Some(MemoryRecords::new()),
-        spares: Arc::new(crate::spares::Spares::new()),
+        spares: crate::spares::Spares::new(),
     }
 }
 
