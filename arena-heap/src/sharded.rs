@@ -12,7 +12,6 @@
 //! One lock is held at a time, besides that of the reservation; whoever needs all of them takes them
 //! in the order of their numbers.
 
-mod homes;
 mod share;
 mod space;
 
@@ -22,12 +21,11 @@ use core::fmt;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use os::{Mutex, MutexGuard, PageSource};
+use os::{Mutex, MutexGuard, PageSource, ThreadShards};
 
 use crate::global::global_allocator;
 use crate::heap::{HeapState, Working};
 use crate::{ConfigError, Corruption, HeapConfig, HeapError, HeapStatistics, Trimmed};
-use homes::Homes;
 use share::{Share, SharePages};
 use space::Space;
 
@@ -90,7 +88,7 @@ pub struct ShardedArenaHeap<P: PageSource, const SHARDS: usize = 8> {
 #[repr(align(128))]
 struct Finder {
     space: Space,
-    homes: Homes,
+    homes: ThreadShards,
 }
 
 /// In lines of the cache of its own: processors fetch them in pairs.
@@ -125,7 +123,7 @@ impl<P: PageSource, const SHARDS: usize> ShardedArenaHeap<P, SHARDS> {
         Self {
             finder: Finder {
                 space: Space::new(address_space, Self::SHARDS),
-                homes: Homes::new(),
+                homes: ThreadShards::new(),
             },
             shards: [const { Shard::new() }; SHARDS],
             source,

@@ -39,13 +39,13 @@ mod fixed;
 mod limits;
 mod lock;
 mod native_heap;
-mod near_stack;
 mod page_size;
 pub mod partition;
 pub mod qnx;
 mod shared_lock;
 mod source;
 mod sys;
+mod thread_shards;
 mod thread_slot;
 #[cfg(target_os = "linux")]
 mod windows;
@@ -57,7 +57,6 @@ pub use fixed::{FixedMemory, FixedStorage};
 pub use limits::{Resource, ResourceLimits};
 pub use lock::{Mutex, MutexGuard, WordLock};
 pub use native_heap::{HeapUsage, NativeHeap};
-pub use near_stack::near_stack;
 pub use page_size::PageSize;
 pub use qnx::{HeapCommand, LargeBlocks, QnxProfile, QnxVersion};
 pub use shared_lock::{RawSharedLock, RwLock};
@@ -65,6 +64,7 @@ pub use source::{Facts, PageSource, Protection, Touched};
 #[cfg(any(target_os = "nto", target_os = "qnx"))]
 pub use sys::SystemHeap;
 pub use sys::{OsPages, RawLock};
+pub use thread_shards::ThreadShards;
 pub use thread_slot::ThreadSlot;
 #[cfg(target_os = "linux")]
 pub use windows::WindowedPages;

@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use os::Mutex;
+use os::{Mutex, ThreadShards};
 use wasm_arena::{Allocator, ArenaSystem, Arenas};
 
 /// Allocators kept at most in each shard, of about 3 KiB each.
@@ -45,17 +45,21 @@ impl<S: ArenaSystem> Shard<S> {
 /// The allocators kept. Each shard is shared by itself: memories that count on it count in its cache
 /// lines, not in those of all threads.
 #[derive(Debug)]
-pub(crate) struct Spares<S: ArenaSystem>([Arc<Shard<S>>; SHARDS]);
+pub(crate) struct Spares<S: ArenaSystem> {
+    shards: [Arc<Shard<S>>; SHARDS],
+    threads: ThreadShards,
+}
 
 impl<S: ArenaSystem> Spares<S> {
     pub(crate) fn new() -> Self {
-        Self(core::array::from_fn(|_| {
-            Arc::new(Shard(Mutex::new(Vec::new())))
-        }))
+        Self {
+            shards: core::array::from_fn(|_| Arc::new(Shard(Mutex::new(Vec::new())))),
+            threads: ThreadShards::new(),
+        }
     }
 
     /// The shard that this thread mostly uses.
     pub(crate) fn own(&self) -> &Arc<Shard<S>> {
-        &self.0[os::near_stack() % SHARDS]
+        &self.shards[self.threads.of_this_thread(SHARDS)]
     }
 }

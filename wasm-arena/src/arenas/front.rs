@@ -17,7 +17,7 @@
 
 use core::sync::atomic::Ordering;
 
-use os::{Mutex, MutexGuard};
+use os::{Mutex, MutexGuard, ThreadShards};
 
 use super::Arenas;
 use super::cache::{Kept, Shape};
@@ -102,11 +102,17 @@ pub(super) struct FrontCounts {
 
 /// All slots.
 #[derive(Debug)]
-pub(super) struct Front([Slot; SLOTS]);
+pub(super) struct Front {
+    slots: [Slot; SLOTS],
+    threads: ThreadShards,
+}
 
 impl Front {
     pub(super) const fn new() -> Self {
-        Self([const { Slot::new() }; SLOTS])
+        Self {
+            slots: [const { Slot::new() }; SLOTS],
+            threads: ThreadShards::new(),
+        }
     }
 
     /// Whether the limits leave room for slots, and their order of reuse is the one wanted.
@@ -116,12 +122,12 @@ impl Front {
 
     /// The slot that this thread mostly uses.
     fn own(&self) -> &Slot {
-        &self.0[os::near_stack() % SLOTS]
+        &self.slots[self.threads.of_this_thread(SLOTS)]
     }
 
     /// All slots, so that nothing comes or goes.
     pub(super) fn lock(&self) -> [MutexGuard<'_, Waiting>; SLOTS] {
-        self.0.each_ref().map(|slot| slot.0.lock())
+        self.slots.each_ref().map(|slot| slot.0.lock())
     }
 
     pub(super) fn count(slots: &[MutexGuard<'_, Waiting>]) -> FrontCounts {
@@ -148,7 +154,7 @@ impl<S: ArenaSystem> Arenas<S> {
     /// A region of the shape that waits for any thread.
     pub(super) fn take_anybodys(&self, shape: &Shape) -> Option<Kept> {
         let is_open = self.has_front.load(Ordering::Relaxed);
-        let mut slots = self.front.0.iter().filter(|_| is_open);
+        let mut slots = self.front.slots.iter().filter(|_| is_open);
         slots.find_map(|slot| slot.take(shape))
     }
 
@@ -191,7 +197,7 @@ impl<S: ArenaSystem> Arenas<S> {
     /// Moves what waits into the cache, and takes credits back. Says whether there was one.
     pub(super) fn empty_front(&self) -> bool {
         let mut found = false;
-        for slot in &self.front.0 {
+        for slot in &self.front.slots {
             let mut waiting = slot.0.lock();
             let Some(credit) = waiting.credit.take() else {
                 continue;
