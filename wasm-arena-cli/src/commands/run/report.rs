@@ -198,9 +198,10 @@ pub(super) struct ArenasReport {
     pub(super) left_over: Option<LeftOver>,
 }
 
-/// Bytes of all regions together: when the guest ended, and at most.
+/// Of all memories together; bytes of regions when the guest ended, and at most.
 #[derive(Debug, Serialize)]
 pub(super) struct Totals {
+    pub(super) refused_memories: u64,
     pub(super) reserved_bytes: u64,
     pub(super) peak_reserved_bytes: u64,
     pub(super) accessible_bytes: u64,

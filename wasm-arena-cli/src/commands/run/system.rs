@@ -204,6 +204,7 @@ impl<S: ArenaSystem> Accounts<S> {
         let at_the_end = sample.map_or(released, |sample| sample.statistics);
         ArenasReport {
             totals: Some(Totals {
+                refused_memories: released.refused_allocations as u64,
                 reserved_bytes: at_the_end.reserved_bytes as u64,
                 peak_reserved_bytes: released.peak_reserved_bytes as u64,
                 accessible_bytes: at_the_end.accessible_bytes as u64,

@@ -219,6 +219,10 @@ fn arenas(page: &mut Page, arenas: &ArenasReport) {
             ""
         ),
     );
+    if totals.refused_memories > 0 {
+        let refused = grouped(totals.refused_memories);
+        page.line("refused", &format!("{refused} memories, from the start"));
+    }
     page.blank();
     if let Some(calls) = &arenas.os_calls {
         let made = calls.by_kind.iter().filter(|(_, count)| **count > 0);
