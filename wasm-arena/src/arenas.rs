@@ -350,7 +350,7 @@ impl<S: ArenaSystem> Arenas<S> {
             accessible_bytes: self.accessible.load(Ordering::Relaxed),
             peak_accessible_bytes: self.peak_accessible.load(Ordering::Relaxed),
             live_memories: counted(state.counts.live_memories, front.taken).wrapping_sub(front.put),
-            memories_allocated: counted(state.counts.memories_allocated, front.taken),
+            memories_allocated: counted(state.counts.memories_allocated, front.new),
             cache_hits: counted(state.counts.cache_hits, front.taken),
             cached_regions: state.cache.count() - front.idle_regions,
             cached_bytes: state.cache.held_bytes() - front.idle_bytes,

@@ -3,8 +3,8 @@
 
 use os::{Counted, OsPages, PageSource};
 use wasm_arena::{
-    Allocator, AllocatorBuilder, ArenaSystem, Arenas, ArenasStatistics, PageAllocator,
-    PortableArenas, WASM_PAGE_SIZE,
+    Allocator, AllocatorBuilder, ArenaSystem, Arenas, ArenasStatistics, GrowthRoom, PageAllocator,
+    PortableArenas, RoomAccess, WASM_PAGE_SIZE,
 };
 
 type Portable = PortableArenas<Counted<OsPages>>;
@@ -133,6 +133,30 @@ fn sealed_arenas_find_what_waits_for_other_threads() {
     assert_eq!(calls(&arenas), before);
     assert_eq!(arenas.statistics().cached_regions, 0);
     assert_eq!(arenas.statistics().cache_hits, 6);
+}
+
+#[test]
+fn a_sealed_memory_moves_into_a_region_that_waits() {
+    let builder = builder()
+        .with_room_access(RoomAccess::Open)
+        .with_growth_room(GrowthRoom::Bytes(0));
+    let arenas = builder.build_arenas().unwrap();
+    let (mut large, mut small) = (memory(&builder, &arenas), memory(&builder, &arenas));
+    live(&mut small, 1, 0x5e);
+    small.free().unwrap();
+    small.allocate(1, Some(8)).unwrap();
+    // As large as the small one gets by moving: half as much again as two pages.
+    large.allocate(3, Some(3)).unwrap();
+    large.free().unwrap();
+    arenas.seal();
+    let before = arenas.statistics();
+    small.grow(1, 1).unwrap();
+    let now = arenas.statistics();
+    assert_eq!(small.statistics().moves, 1);
+    assert_eq!(now.cache_hits, before.cache_hits + 1);
+    assert_eq!(now.memories_allocated, before.memories_allocated);
+    assert_eq!(now.live_memories, before.live_memories);
+    assert_eq!(now.cached_regions, before.cached_regions);
 }
 
 #[test]

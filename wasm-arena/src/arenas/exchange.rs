@@ -37,8 +37,7 @@ impl<S: ArenaSystem> Arenas<S> {
             let before = self.numbered.fetch_add(1, Ordering::Relaxed);
             MemoryId::from_number(before.wrapping_add(1))
         });
-        // The front counts every region it gives away for a new memory.
-        let own = is_new.then(|| self.take_own(&shape)).flatten();
+        let own = self.take_own(&shape, is_new);
         let held = match own.or_else(|| self.take_kept(&shape, is_new)) {
             Some(kept) => {
                 // SAFETY: taken out of the front or the cache, so initialised and ours.
@@ -52,7 +51,7 @@ impl<S: ArenaSystem> Arenas<S> {
 
     /// A kept region of this shape, for a memory that is counted if it is new.
     fn take_kept(&self, shape: &Shape, is_new: bool) -> Option<Kept> {
-        let has_front = is_new && self.has_front.load(Ordering::Relaxed);
+        let has_front = self.has_front.load(Ordering::Relaxed);
         {
             let mut state = self.state.lock();
             let newest_first = state.options.lifo_free;
@@ -63,7 +62,7 @@ impl<S: ArenaSystem> Arenas<S> {
                 return kept;
             }
         }
-        let of_others = self.take_anybodys(shape);
+        let of_others = self.take_anybodys(shape, is_new);
         if of_others.is_none() {
             self.state.lock().count_request(false, is_new);
         }

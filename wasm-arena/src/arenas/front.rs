@@ -44,9 +44,17 @@ pub(super) struct Waiting {
     kept: Option<Kept>,
     /// Bytes that the cache counts as kept for this slot, and a region with them.
     credit: Option<usize>,
-    /// New memories that were given the region.
+    counts: Counts,
+}
+
+/// What happened here. Counts wrap: those of the state and all of these count together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    /// Regions taken.
     taken: usize,
-    /// Memories whose region was put here.
+    /// Of these, for new memories.
+    new: usize,
+    /// Regions put, each at the end of a memory's use of it.
     put: usize,
 }
 
@@ -58,20 +66,25 @@ impl Slot {
         Self(Mutex::new(Waiting {
             kept: None,
             credit: None,
-            taken: 0,
-            put: 0,
+            counts: Counts {
+                taken: 0,
+                new: 0,
+                put: 0,
+            },
         }))
     }
 
-    /// Takes the region for a new memory, if it has the shape. Never waits.
-    fn take(&self, shape: &Shape) -> Option<Kept> {
+    /// Takes the region, if it has the shape, for a memory that may be new. Never waits.
+    fn take(&self, shape: &Shape, is_new: bool) -> Option<Kept> {
         let mut waiting = self.0.try_lock()?;
         let kept = waiting.kept.take_if(|kept| {
             // SAFETY: it waits here, so its record is initialised and nobody changes its shape.
             let own = unsafe { Record::shape(kept.record) };
             shape.fits(&own)
         })?;
-        waiting.taken = waiting.taken.wrapping_add(1);
+        let counts = &mut waiting.counts;
+        counts.taken = counts.taken.wrapping_add(1);
+        counts.new = counts.new.wrapping_add(usize::from(is_new));
         Some(kept)
     }
 }
@@ -87,12 +100,11 @@ pub(super) enum Put {
     Refused(Kept),
 }
 
-/// What the slots add to the accounts. Counts wrap: those of the state and these count together.
+/// What the slots add to the accounts: see [`Counts`].
 #[derive(Debug, Default)]
 pub(super) struct FrontCounts {
-    /// New memories that were given a region here.
     pub(super) taken: usize,
-    /// Memories whose region was put here.
+    pub(super) new: usize,
     pub(super) put: usize,
     /// Regions that the cache counts, though they are not kept now.
     pub(super) idle_regions: usize,
@@ -133,8 +145,9 @@ impl Front {
     pub(super) fn count(slots: &[MutexGuard<'_, Waiting>]) -> FrontCounts {
         let mut counts = FrontCounts::default();
         for waiting in slots {
-            counts.taken = counts.taken.wrapping_add(waiting.taken);
-            counts.put = counts.put.wrapping_add(waiting.put);
+            counts.taken = counts.taken.wrapping_add(waiting.counts.taken);
+            counts.new = counts.new.wrapping_add(waiting.counts.new);
+            counts.put = counts.put.wrapping_add(waiting.counts.put);
             if let Some(credit) = waiting.credit {
                 counts.idle_regions += usize::from(waiting.kept.is_none());
                 counts.idle_bytes += credit - waiting.kept.as_ref().map_or(0, |kept| kept.occupied);
@@ -146,16 +159,17 @@ impl Front {
 
 impl<S: ArenaSystem> Arenas<S> {
     /// The region that waits for this thread, if it has the shape.
-    pub(super) fn take_own(&self, shape: &Shape) -> Option<Kept> {
+    pub(super) fn take_own(&self, shape: &Shape, is_new: bool) -> Option<Kept> {
         let is_open = self.has_front.load(Ordering::Relaxed);
-        is_open.then(|| self.front.own().take(shape)).flatten()
+        is_open
+            .then(|| self.front.own().take(shape, is_new))
+            .flatten()
     }
 
     /// A region of the shape that waits for any thread.
-    pub(super) fn take_anybodys(&self, shape: &Shape) -> Option<Kept> {
-        let is_open = self.has_front.load(Ordering::Relaxed);
-        let mut slots = self.front.slots.iter().filter(|_| is_open);
-        slots.find_map(|slot| slot.take(shape))
+    pub(super) fn take_anybodys(&self, shape: &Shape, is_new: bool) -> Option<Kept> {
+        let mut slots = self.front.slots.iter();
+        slots.find_map(|slot| slot.take(shape, is_new))
     }
 
     /// Leaves a region, whose memory ended, for the next memory of this thread.
@@ -171,7 +185,7 @@ impl<S: ArenaSystem> Arenas<S> {
         if !waiting.credit.is_some_and(suffices) && !self.lend(&mut waiting, kept.occupied) {
             return Put::Refused(kept);
         }
-        waiting.put = waiting.put.wrapping_add(1);
+        waiting.counts.put = waiting.counts.put.wrapping_add(1);
         match waiting.kept.replace(kept) {
             Some(before) => Put::InPlaceOf(before),
             None => Put::Waits,
