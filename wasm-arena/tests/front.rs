@@ -97,7 +97,10 @@ fn a_limit_of_bytes_holds_with_regions_that_wait() {
         }
         for memory in &mut memories {
             memory.free().unwrap();
-            assert!(arenas.statistics().cached_bytes <= limit);
+            let now = arenas.statistics();
+            assert!(now.cached_bytes <= limit);
+            // Walks the register: what went back is no longer in it.
+            assert!(arenas.measure_resident().unwrap() <= now.accessible_bytes);
         }
         let kept = arenas.statistics().cached_bytes;
         // One that waits may count for as much as the one before it.
@@ -179,7 +182,11 @@ fn lowered_limits_act_at_once_on_what_waits() {
         // The last one changes the order only.
         let kept = usize::from(way == 2);
         assert_eq!(arenas.statistics().cached_regions, kept, "{way}");
+        live(&mut memory, 1, 0x5e);
+        assert_eq!(memory.statistics().from_cache, kept == 1, "{way}");
+        memory.free().unwrap();
         arenas.configure(as_built).unwrap();
+        arenas.trim().unwrap();
     }
 }
 
