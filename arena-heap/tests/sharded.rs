@@ -19,6 +19,17 @@ fn heap<const SHARDS: usize>(source: &FailAt<OsPages>) -> Heap<'_, SHARDS> {
     ShardedArenaHeap::new(source, SHARDS * SHARE)
 }
 
+/// Two shards that keep no arena they do not need.
+fn heap_without_cache(source: &FailAt<OsPages>) -> Heap<'_, 2> {
+    let heap = heap(source);
+    let settings = HeapConfig {
+        cache_max_blocks: 0,
+        ..heap.config()
+    };
+    heap.configure(settings).unwrap();
+    heap
+}
+
 fn bytes(size: usize) -> Layout {
     Layout::from_size_align(size, 1).unwrap()
 }
@@ -379,12 +390,7 @@ fn each_refused_commit_is_made_good_by_another_shard_or_told() {
 #[test]
 fn an_arena_that_cannot_be_decommitted_is_kept_counted_and_used_again() {
     let source = FailAt::new(OsPages::new());
-    let heap = heap::<2>(&source);
-    let settings = HeapConfig {
-        cache_max_blocks: 0,
-        ..heap.config()
-    };
-    heap.configure(settings).unwrap();
+    let heap = heap_without_cache(&source);
     let block = heap.allocate(bytes(5000)).unwrap();
     source.fail_nth_of(OsCall::Decommit, 1);
     free(&heap, block);
@@ -403,12 +409,7 @@ fn an_arena_that_cannot_be_decommitted_is_kept_counted_and_used_again() {
 #[test]
 fn an_arena_that_can_neither_go_nor_stay_is_never_used_again() {
     let source = FailAt::new(OsPages::new());
-    let heap = heap::<2>(&source);
-    let settings = HeapConfig {
-        cache_max_blocks: 0,
-        ..heap.config()
-    };
-    heap.configure(settings).unwrap();
+    let heap = heap_without_cache(&source);
     let block = heap.allocate(bytes(5000)).unwrap();
     source.fail_from_nth(1);
     free(&heap, block);
