@@ -342,16 +342,19 @@ impl<S: ArenaSystem> Arenas<S> {
     pub fn statistics(&self) -> ArenasStatistics {
         let slots = self.front.lock();
         let state = self.state.lock();
-        let front = Front::count(&slots);
-        let counted = |own: usize, more: usize| own.wrapping_add(more);
-        let lost_here = state.counts.unreturned;
+        let front = Front::account(&slots);
+        let (own, more) = (&state.counts, front.counts);
+        let lost_here = own.unreturned;
         let lost_below = self.system.unreturned();
         ArenasStatistics {
             accessible_bytes: self.accessible.load(Ordering::Relaxed),
             peak_accessible_bytes: self.peak_accessible.load(Ordering::Relaxed),
-            live_memories: counted(state.counts.live_memories, front.taken).wrapping_sub(front.put),
-            memories_allocated: counted(state.counts.memories_allocated, front.new),
-            cache_hits: counted(state.counts.cache_hits, front.taken),
+            live_memories: own
+                .live_memories
+                .wrapping_add(more.taken)
+                .wrapping_sub(more.put),
+            memories_allocated: own.memories_allocated.wrapping_add(more.new),
+            cache_hits: own.cache_hits.wrapping_add(more.taken),
             cached_regions: state.cache.count() - front.idle_regions,
             cached_bytes: state.cache.held_bytes() - front.idle_bytes,
             unreturned: crate::Unreturned {
@@ -359,7 +362,7 @@ impl<S: ArenaSystem> Arenas<S> {
                 bytes: lost_here.bytes + lost_below.bytes,
             },
             bookkeeping: self.system.bookkeeping(),
-            ..state.counts
+            ..*own
         }
     }
 

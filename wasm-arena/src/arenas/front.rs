@@ -47,15 +47,31 @@ pub(super) struct Waiting {
     counts: Counts,
 }
 
-/// What happened here. Counts wrap: those of the state and all of these count together.
-#[derive(Debug, Clone, Copy, Default)]
-struct Counts {
+/// What happened in a slot, or in all. Counts wrap: those of the state and these count together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counts {
     /// Regions taken.
-    taken: usize,
+    pub(super) taken: usize,
     /// Of these, for new memories.
-    new: usize,
+    pub(super) new: usize,
     /// Regions put, each at the end of a memory's use of it.
-    put: usize,
+    pub(super) put: usize,
+}
+
+impl Counts {
+    const NONE: Self = Self {
+        taken: 0,
+        new: 0,
+        put: 0,
+    };
+
+    const fn plus(self, other: Self) -> Self {
+        Self {
+            taken: self.taken.wrapping_add(other.taken),
+            new: self.new.wrapping_add(other.new),
+            put: self.put.wrapping_add(other.put),
+        }
+    }
 }
 
 // SAFETY: the region that waits belongs to whoever holds the lock, whatever thread that is.
@@ -66,11 +82,7 @@ impl Slot {
         Self(Mutex::new(Waiting {
             kept: None,
             credit: None,
-            counts: Counts {
-                taken: 0,
-                new: 0,
-                put: 0,
-            },
+            counts: Counts::NONE,
         }))
     }
 
@@ -100,12 +112,10 @@ pub(super) enum Put {
     Refused(Kept),
 }
 
-/// What the slots add to the accounts: see [`Counts`].
-#[derive(Debug, Default)]
-pub(super) struct FrontCounts {
-    pub(super) taken: usize,
-    pub(super) new: usize,
-    pub(super) put: usize,
+/// What the slots add to the accounts.
+#[derive(Debug)]
+pub(super) struct FrontAccount {
+    pub(super) counts: Counts,
     /// Regions that the cache counts, though they are not kept now.
     pub(super) idle_regions: usize,
     /// Bytes that the cache counts, though nothing that is kept occupies them.
@@ -142,18 +152,21 @@ impl Front {
         self.slots.each_ref().map(|slot| slot.0.lock())
     }
 
-    pub(super) fn count(slots: &[MutexGuard<'_, Waiting>]) -> FrontCounts {
-        let mut counts = FrontCounts::default();
+    pub(super) fn account(slots: &[MutexGuard<'_, Waiting>]) -> FrontAccount {
+        let mut account = FrontAccount {
+            counts: Counts::NONE,
+            idle_regions: 0,
+            idle_bytes: 0,
+        };
         for waiting in slots {
-            counts.taken = counts.taken.wrapping_add(waiting.counts.taken);
-            counts.new = counts.new.wrapping_add(waiting.counts.new);
-            counts.put = counts.put.wrapping_add(waiting.counts.put);
+            account.counts = account.counts.plus(waiting.counts);
             if let Some(credit) = waiting.credit {
-                counts.idle_regions += usize::from(waiting.kept.is_none());
-                counts.idle_bytes += credit - waiting.kept.as_ref().map_or(0, |kept| kept.occupied);
+                let occupied = waiting.kept.as_ref().map_or(0, |kept| kept.occupied);
+                account.idle_regions += usize::from(waiting.kept.is_none());
+                account.idle_bytes += credit - occupied;
             }
         }
-        counts
+        account
     }
 }
 
